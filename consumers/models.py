@@ -1,0 +1,75 @@
+"""What the queue side keeps in SQL: messages that could not be taken, and the embedded queue."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Reason(models.TextChoices):
+    """Why a message was rejected. The text that comes with it says what exactly."""
+
+    UNREADABLE = "UNREADABLE"  # not the JSON or Avro it says it is
+    MISSING_FIELD = "MISSING_FIELD"
+    BAD_VALUE = "BAD_VALUE"
+    TOO_LARGE = "TOO_LARGE"
+    CONFLICT = "CONFLICT"  # the same orderId with other content
+    POISON = "POISON"  # decodes, but cannot be stored
+
+
+class RejectedMessage(models.Model):
+    """A message that could not be taken, whole, so that nothing vanishes."""
+
+    queue = models.CharField(max_length=255)
+    message_id = models.CharField(max_length=255)
+    body = models.BinaryField()
+    body_hash = models.BinaryField(help_text="SHA-256 of the body")
+    content_type = models.CharField(max_length=255, db_default="")
+    headers = models.JSONField(default=dict)
+    order_id = models.CharField(max_length=64, null=True, help_text="where it could be read")
+    reason = models.CharField(max_length=16, choices=Reason.choices)
+    error = models.TextField()
+    attempts = models.IntegerField(db_default=1, help_text="times it was delivered and rejected")
+    rejected_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "rejected_messages"
+        ordering: ClassVar = ["-rejected_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["queue", "message_id", "body_hash"], name="rejected_messages_once"
+            ),
+            models.CheckConstraint(name="rejected_messages_reason_known", condition=Q(reason__in=Reason.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.message_id} {self.reason}"
+
+
+class QueueMessage(models.Model):
+    """A message of the embedded queue. `consumer` names the session that holds it; see postgres_queue.py."""
+
+    queue = models.CharField(max_length=255)
+    body = models.BinaryField()
+    message_id = models.CharField(max_length=255, null=True)
+    correlation_id = models.CharField(max_length=255, null=True)
+    content_type = models.CharField(max_length=255, null=True)
+    headers = models.JSONField(default=dict)
+    consumer = models.IntegerField(null=True)
+    deliveries = models.IntegerField(db_default=0)
+    enqueued_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "queue_messages"
+        indexes: ClassVar = [
+            # Taking: the oldest free messages of a queue.
+            models.Index("queue", "id", name="queue_messages_free", condition=Q(consumer__isnull=True)),
+            # Giving back what a dead session held.
+            models.Index("consumer", name="queue_messages_held", condition=Q(consumer__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.id}"

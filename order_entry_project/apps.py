@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class OrderEntryProjectConfig(AppConfig):
+    name = "order_entry_project"

@@ -1,0 +1,337 @@
+"""The configuration file as typed settings.
+
+One YAML file, found through ``ORDER_ENTRY_CONFIG`` (else the file that the embedded stack of this checkout
+writes, else none), overridden key by key from the environment: ``ORDER_ENTRY__MQ__BATCH_SIZE=50``.
+Whatever is not understood is refused with its path and what was expected: see `load`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+EMBEDDED_DIR = BASE_DIR / ".order-entry"
+ENV_PREFIX = "ORDER_ENTRY__"
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+# The packaged names of what a URL may look like; anything else is a typing error, not a guess to make.
+_BROKER_SCHEMES = ("postgresql", "amqp", "amqps")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message says which key, what it held and what was expected."""
+
+
+def _seconds(value: Any) -> Any:
+    """`10s`, `5m`, `250ms`, `24h`, or a bare number of seconds, as seconds."""
+    if isinstance(value, str):
+        if match := _DURATION.fullmatch(value.strip()):
+            return float(match[1]) * _SECONDS[match[2]]
+        if not re.fullmatch(r"\d+(\.\d+)?", value.strip()):
+            raise ValueError("expected a duration such as 250ms, 10s, 5m or 24h")
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+Name = Annotated[str, Field(min_length=1, max_length=255)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Service(Section):
+    name: Name = Field("order-entry", description="Names this service in logs, queues and host checks.")
+    port: int = Field(8081, ge=1, le=65535, description="Port of the API and the console.")
+    replicas: Count = Field(1, description="Informational: how many instances the deployment runs.")
+    processes: Count = Field(1, description="Consumer processes in one `consume_orders`.")
+    drain_timeout: Seconds = Field(25.0, description="How long a stopping worker may finish what is in flight.")
+
+
+class Mq(Section):
+    broker_url: str = Field(
+        "postgresql://",
+        description="`amqp(s)://[user:password@]host:port[/vhost]`, or `postgresql://`: the embedded queue "
+        "in the order book's own database.",
+    )
+    username: str | None = Field(None, description="Broker user, where the URL has none.")
+    password: SecretStr | None = Field(None, description="Broker password, where the URL has none.")
+    consumer_queue: Name = Field("TRADE.VALIDATED.ORDERS", description="Queue the orders come from.")
+    producer_queue: Name | None = Field(
+        "TRADE.ROUTED.ORDERS", description="Queue routed orders are published to; null: none are."
+    )
+    consumer_group: Name = Field(
+        "order-entry-consumer-group", description="Name the consumers of one group share at the broker."
+    )
+    batch_size: int = Field(200, ge=1, le=10_000, description="Most orders written by one SQL statement.")
+    max_retries: int = Field(
+        3, ge=1, le=100, description="Tries before a message that cannot be stored is quarantined."
+    )
+    prefetch: Count | None = Field(
+        None, le=65535, description="Unacknowledged messages held at once; null: 2 × router.in_flight."
+    )
+    queue_type: Literal["classic", "quorum"] = Field("quorum", description="Type of the queues declared.")
+    declare: bool = Field(
+        default=False, description="Declare the queues at start; false: they must exist, checked passively."
+    )
+    publish_grace: Seconds = Field(
+        2.0, description="How long an acknowledgement waits for the routed copy's confirm."
+    )
+    heartbeat: Annotated[int, BeforeValidator(_seconds), Field(ge=4, le=600)] = Field(
+        30, description="AMQP heartbeat, seconds."
+    )
+    client_cert: Path | None = Field(
+        None, description="PEM with certificate and key; setting it turns TLS on for amqp:// too."
+    )
+    client_key: Path | None = Field(None, description="Key, where client_cert does not hold it.")
+    ca_cert: Path | None = Field(None, description="CA that signed the broker; null: the system's.")
+    avro_schemas: Path | None = Field(
+        None, description="Folder of further writers' .avsc files, beside those the service ships."
+    )
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in _BROKER_SCHEMES:
+            raise ValueError(f"expected a URL that begins with one of {', '.join(_BROKER_SCHEMES)}://")
+        if parts.scheme != "postgresql" and not parts.hostname:
+            raise ValueError("expected a host: amqp://host:5672")
+        return value
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        if self.producer_queue == self.consumer_queue:
+            raise ValueError("producer_queue must differ from consumer_queue: routed orders would come back in")
+        if self.embedded and self.client_cert:
+            raise ValueError("client_cert goes with an amqp(s):// broker_url, not with postgresql://")
+        if self.client_key and not self.client_cert:
+            raise ValueError("client_key goes with client_cert")
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        return urlsplit(self.broker_url).scheme == "postgresql"
+
+    @property
+    def tls(self) -> bool:
+        return urlsplit(self.broker_url).scheme == "amqps" or self.client_cert is not None
+
+
+class Database(Section):
+    sql_host: str = Field("127.0.0.1", description="Host name, or the folder of a Unix socket.")
+    sql_port: int = Field(5432, ge=1, le=65535, description="Port.")
+    sql_database: Name = Field("trading_orders", description="Database.")
+    sql_user: Name = Field("order_entry", description="User.")
+    sql_password: SecretStr | None = Field(None, description="Password, with credentials_source environment.")
+    credentials_source: Literal["environment", "safeguard"] = Field(
+        "environment", description="Where user and password come from: this configuration, or Safeguard."
+    )
+    pool_size: Count = Field(20, description="Most connections of one web process.")
+    connection_timeout: Seconds = Field(
+        10.0, description="Longest wait for a connection; a worker's own is bounded tighter."
+    )
+
+
+class Aerospike(Section):
+    seed_hosts: list[str] = Field([], description="host:port of the nodes to begin with.")
+    namespace: Name = Field("orders_ns", description="Namespace, which must exist.")
+    key_pattern: str = Field(
+        "orderStatus:{orderId}", description="Key of an order's status document, in whatever store is in use."
+    )
+    ttl_seconds: Count = Field(2_592_000, description="Life of a status document, seconds, in any store.")
+    client_cert: Path | None = Field(None, description="PEM with certificate and key for mutual TLS.")
+    replication_factor: Count = Field(2, description="Copies the namespace is expected to keep.")
+
+    @field_validator("key_pattern")
+    @classmethod
+    def _names_the_order(cls, value: str) -> str:
+        if value.count("{orderId}") != 1:
+            raise ValueError("expected a pattern that holds {orderId} once")
+        return value
+
+
+StoreName = Literal["aerospike", "redis", "postgresql"]
+
+
+class Cache(Section):
+    store: StoreName | None = Field(
+        None, description="Store of the status cache; null: aerospike where it has seed_hosts, else postgresql."
+    )
+    max_age: Seconds = Field(
+        60.0, description="A cached document of a non-final order older than this counts as a miss."
+    )
+
+
+class Idempotency(Section):
+    store: StoreName | None = Field(None, description="Store of the idempotency marks; null: the cache's.")
+    ttl: Annotated[int, BeforeValidator(_seconds), Field(ge=1)] = Field(
+        86_400, description="Life of a mark, seconds."
+    )
+    epoch: int = Field(1, ge=1, description="Part of each mark's key: raise it after restoring SQL from a backup.")
+
+
+class ServiceRegistry(Section):
+    endpoint: str = Field("127.0.0.1:8090", description="host:port, or a URL, of the registry.")
+    lookup_interval: Seconds = Field(300.0, description="How often the router's endpoint is looked up again.")
+    router_service: Name = Field("order-router", description="Name the router is registered under.")
+    path: str = Field("/services/{name}", description="Path of a look-up.")
+    timeout: Seconds = Field(2.0, description="Longest wait for one answer of the registry.")
+
+    @field_validator("path")
+    @classmethod
+    def _names_the_service(cls, value: str) -> str:
+        if not value.startswith("/") or "{name}" not in value:
+            raise ValueError("expected a path that begins with / and holds {name}")
+        return value
+
+
+class Router(Section):
+    timeout: Seconds = Field(2.0, description="Longest wait for one answer of the router.")
+    max_retries: int = Field(3, ge=0, le=10, description="Calls repeated after the first, within one claim.")
+    in_flight: int = Field(64, ge=1, le=10_000, description="Router calls under way at once, per process.")
+    honours_idempotency_key: bool = Field(
+        default=True,
+        description="The router treats a repeated Idempotency-Key as the same request; false: "
+        "a call that may have been received is never repeated by the machine.",
+    )
+    claim: Seconds = Field(30.0, description="How long a process holds an order it is routing.")
+    backoff: Seconds = Field(0.1, description="Wait before the first retry; doubles, with jitter.")
+    max_backoff: Seconds = Field(300.0, description="Longest wait of a parked order between two routings.")
+
+    @model_validator(mode="after")
+    def _claim_outlives_a_call(self) -> Self:
+        if self.claim < 2 * self.timeout:
+            raise ValueError(f"claim ({self.claim:g}s) must be at least twice timeout ({self.timeout:g}s)")
+        return self
+
+
+class Api(Section):
+    secret_key: SecretStr | None = Field(
+        None, description="Signs sessions; null: a random one per start, which ends all sessions."
+    )
+    allowed_hosts: list[str] = Field(
+        ["127.0.0.1", "localhost", "[::1]"],
+        description="Host names the API answers to, beside service.name.",
+    )
+    https_only: bool = Field(
+        default=False, description="Redirect to HTTPS and mark cookies secure (behind a TLS proxy)."
+    )
+
+
+class Config(BaseSettings):
+    """All settings; frozen. Sections as in the file."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter="__", validate_default=True
+    )
+
+    service: Service = Service()
+    mq: Mq = Mq()
+    database: Database = Database()
+    aerospike: Aerospike = Aerospike()
+    cache: Cache = Cache()
+    idempotency: Idempotency = Idempotency()
+    service_registry: ServiceRegistry = ServiceRegistry()
+    router: Router = Router()
+    api: Api = Api()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        path = _path()
+        if path is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+
+    @property
+    def cache_store(self) -> StoreName:
+        return self.cache.store or ("aerospike" if self.aerospike.seed_hosts else "postgresql")
+
+    @property
+    def idempotency_store(self) -> StoreName:
+        return self.idempotency.store or self.cache_store
+
+    @property
+    def prefetch(self) -> int:
+        return self.mq.prefetch or 2 * self.router.in_flight
+
+
+def load() -> Config:
+    """The configuration in force. Raises `ConfigError` with every key at fault."""
+    path = _path()
+    _refuse_unknown_variables()
+    try:
+        return Config()
+    except ValidationError as error:
+        where = path or "the environment"
+        lines = [f"  {_key(fault['loc'])}: {_explain(fault)}" for fault in error.errors()]
+        raise ConfigError("\n".join([f"The configuration in {where} cannot be used:", *lines])) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not readable as YAML: {error}") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{path or 'the environment'}: {error}") from None
+
+
+def _path() -> Path | None:
+    if named := os.environ.get("ORDER_ENTRY_CONFIG"):
+        path = Path(named)
+        if not path.is_file():
+            raise ConfigError(f"ORDER_ENTRY_CONFIG names {path}, which is not a file")
+        return path
+    embedded = EMBEDDED_DIR / "order-entry.yaml"
+    return embedded if embedded.is_file() else None
+
+
+def _refuse_unknown_variables() -> None:
+    for name in os.environ:
+        if not name.startswith(ENV_PREFIX):
+            continue
+        section = name[len(ENV_PREFIX) :].split("__")[0].lower()
+        if section not in Config.model_fields:
+            raise ConfigError(f"{name}: unknown section; there are {', '.join(Config.model_fields)}")
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "(whole file)"
+
+
+def _explain(fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "unknown key"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error" and isinstance(fault["input"], dict):
+        return str(message)
+    secret = any("password" in str(part) or "secret" in str(part) for part in fault["loc"])
+    return str(message) if secret else f"{message}, got {fault['input']!r}"
