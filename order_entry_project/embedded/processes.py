@@ -1,0 +1,104 @@
+"""Child processes that end with their parent, however that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+_LOG_TAIL = 2000
+
+
+class EmbeddedError(Exception):
+    """The embedded stack cannot do it; the message says what failed and what to do."""
+
+
+def dying_with_parent(argv: Sequence[str | Path], death: signal.Signals) -> list[str]:
+    """`argv`, such that the process gets the signal `death` when the thread that started it ends.
+
+    The kernel ties this to the starting thread, so children are started from threads that last.
+    """
+    return ["setpriv", "--pdeathsig", death.name.removeprefix("SIG"), "--", *map(str, argv)]
+
+
+class Child:
+    """A running process of its own session, its output in a log file."""
+
+    def __init__(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        name: str,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        stop: signal.Signals = signal.SIGTERM,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._stop = stop
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - argv is the callers', never a shell's
+                [*map(str, argv)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=env,
+                pass_fds=pass_fds,
+                # The terminal's Ctrl-C is for the parent, which stops its children in order.
+                start_new_session=True,
+            )
+
+    @classmethod
+    @contextmanager
+    def running(
+        cls,
+        argv: Sequence[str | Path],
+        *,
+        name: str,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        stop: signal.Signals = signal.SIGTERM,
+        patience: float = 30.0,
+    ) -> Iterator[Self]:
+        """A child that ends with the block: by `stop`, after `patience` seconds by SIGKILL."""
+        child = cls(dying_with_parent(argv, stop), name=name, log=log, env=env, stop=stop)
+        try:
+            yield child
+        finally:
+            child.stop(patience)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    def check(self) -> None:
+        """Raise `EmbeddedError` with the end of its log unless it runs."""
+        if (code := self.exit_code()) is not None:
+            raise EmbeddedError(
+                f"{self.name} ended with status {code}. The end of {self.log}:\n{self.tail()}"
+            )
+
+    def tail(self) -> str:
+        """The end of the log."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
+            return log.read().decode(errors="replace").strip()
+
+    def stop(self, patience: float) -> None:
+        """End it and what it started: by its signal, after `patience` seconds by SIGKILL."""
+        if self._process.poll() is None:
+            self._process.send_signal(self._stop)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()

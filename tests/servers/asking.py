@@ -1,0 +1,50 @@
+"""Asking the run's keeper for a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER_VARIABLE = "ORDER_ENTRY_TEST_RUN"
+
+
+def folder() -> Path:
+    """The folder of this run, shared by all its workers."""
+    return Path(os.environ[FOLDER_VARIABLE])
+
+
+def ask(server: str) -> Any:
+    """What a test needs to know of `server`, started if need be; skips or fails where it cannot be had."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        _connect(connection)
+        with connection.makefile("rw") as lines:
+            lines.write(f"{server}\n")
+            lines.flush()
+            answer = json.loads(lines.read())
+    if reason := answer.get("unavailable"):
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{server} is needed where CI=true: {reason}")
+        pytest.skip(reason)
+    if error := answer.get("failed"):
+        pytest.fail(f"{server} did not start: {error}")
+    return answer["server"]
+
+
+def _connect(connection: socket.socket) -> None:
+    """The keeper may still be starting."""
+    until = time.monotonic() + 30
+    while True:
+        try:
+            connection.connect(str(folder() / "keeper"))
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.monotonic() > until:
+                pytest.fail(f"the keeper of the test servers does not answer; see {folder()}/keeper.log")
+            time.sleep(0.02)
+        else:
+            return

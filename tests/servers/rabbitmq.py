@@ -1,0 +1,91 @@
+"""RabbitMQ for a run: one private broker on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from order_entry_project.embedded.processes import Child
+from tests.ports import free_port
+from tests.servers.binaries import installed
+from tests.servers.redis import await_port
+
+_CONFIG = """\
+listeners.tcp.default = 127.0.0.1:{port}
+loopback_users = none
+vm_memory_high_watermark.absolute = 2GB
+disk_free_limit.absolute = 50MB
+log.console = true
+log.console.level = warning
+log.file = false
+"""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """The run's broker. Tests keep apart by queue names of their own."""
+
+    port: int
+    pid: int
+    env: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}"
+
+    def ctl(self, *arguments: str) -> str:
+        """The output of `rabbitmqctl`; raises with its complaint where it fails."""
+        done = subprocess.run(
+            [installed("rabbitmqctl", package="rabbitmq-server"), "--quiet", *arguments],
+            env={**os.environ, **self.env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"rabbitmqctl {' '.join(arguments)}: {done.stderr or done.stdout}")
+        return done.stdout
+
+
+@contextmanager
+def broker(folder: Path) -> Iterator[dict[str, object]]:
+    """A running broker, as the arguments of `Broker`."""
+    binary = installed("rabbitmq-server", package="rabbitmq-server")
+    home = folder / "rabbitmq"
+    home.mkdir()
+    port, epmd_port = free_port(), free_port()
+    (home / "rabbitmq.conf").write_text(_CONFIG.format(port=port))
+    env = _environment(home, epmd_port)
+    # epmd in the foreground, so that it ends with the run: Erlang would leave one behind as a daemon.
+    epmd = [installed("epmd", package="erlang-base"), "-port", str(epmd_port), "-address", "127.0.0.1"]
+    with Child.running(epmd, name="epmd", log=home / "epmd.log", stop=signal.SIGKILL) as port_mapper:
+        await_port(epmd_port, port_mapper, patience=10)
+        with Child.running(
+            [binary], name="RabbitMQ", log=home / "log", env={**os.environ, **env}, stop=signal.SIGKILL
+        ) as child:
+            await_port(port, child, patience=60)
+            yield {"port": port, "pid": child.pid, "env": env}
+
+
+def _environment(home: Path, epmd_port: int) -> dict[str, str]:
+    return {
+        "HOME": str(home),
+        "RABBITMQ_NODENAME": f"test{os.getpid()}@localhost",
+        "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(home),
+        "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+        "RABBITMQ_CONF_ENV_FILE": str(home / "absent"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        "ERL_EPMD_PORT": str(epmd_port),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        # Makes the start script become the virtual machine, so that signals reach it.
+        "RUNNING_UNDER_SYSTEMD": "true",
+    }
