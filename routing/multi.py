@@ -1,0 +1,107 @@
+"""libcurl's transfers on the reactor: many at once, no thread, no waiting.
+
+Note on re-entry: libcurl must not be called from inside its own callbacks. The two it has here only tell the
+reactor what to watch; transfers are driven from the reactor's handlers, and whoever owns them is told from
+there, after libcurl has returned. An error inside a callback would be printed and forgotten by pycurl: both
+go through `Reactor.guard`, which stops the process loudly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pycurl
+
+from routing.reactor import Reactor
+
+
+class Multi:
+    """Runs easy handles; `on_done(handle, code, message)` once for each that ended by itself.
+
+    `code` is libcurl's, 0 for a complete answer. The handle is free again by then.
+    """
+
+    def __init__(
+        self, reactor: Reactor, *, connections: int, on_done: Callable[[pycurl.Curl, int, str], None]
+    ) -> None:
+        self._reactor = reactor
+        self._on_done = on_done
+        self._watched: set[int] = set()
+        self._timer: Any = None
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, reactor.guard(self._watch))
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, reactor.guard(self._set_timer))
+
+    def add(self, handle: pycurl.Curl) -> None:
+        """Begin a transfer, on the reactor's next turn."""
+        self._multi.add_handle(handle)
+
+    def abort(self, handle: pycurl.Curl) -> None:
+        """End a transfer without `on_done`. Its connection is closed, not kept."""
+        self._multi.remove_handle(handle)
+
+    def close(self) -> None:
+        """Close all connections. Aborted transfers call nobody."""
+        self._multi.close()
+        self._set_timer(-1)
+        for fd in self._watched:
+            self._reactor.remove_handler(fd)
+        self._watched.clear()
+
+    # Called by libcurl.
+
+    def _watch(self, interest: int, fd: int, _multi: object, _data: object) -> None:
+        # At once: after libcurl has returned, `fd` may be the number of another socket.
+        if interest == pycurl.POLL_REMOVE:
+            if fd in self._watched:
+                self._watched.remove(fd)
+                self._reactor.remove_handler(fd)
+            return
+        # ERROR with every mask: pika's loop hides errors nobody asked for, and would spin on them.
+        events = self._reactor.ERROR
+        if interest & pycurl.POLL_IN:
+            events |= self._reactor.READ
+        if interest & pycurl.POLL_OUT:
+            events |= self._reactor.WRITE
+        if fd in self._watched:
+            self._reactor.update_handler(fd, events)
+        else:
+            self._watched.add(fd)
+            self._reactor.add_handler(fd, self._on_ready, events)
+
+    def _set_timer(self, milliseconds: int) -> None:
+        if self._timer is not None:
+            self._reactor.remove_timeout(self._timer)
+            self._timer = None
+        if milliseconds >= 0:
+            self._timer = self._reactor.call_later(milliseconds / 1000, self._on_timer)
+
+    # Called by the reactor.
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._drive(pycurl.SOCKET_TIMEOUT, 0)
+
+    def _on_ready(self, fd: int, events: int) -> None:
+        ready = 0
+        if events & self._reactor.READ:
+            ready |= pycurl.CSELECT_IN
+        if events & self._reactor.WRITE:
+            ready |= pycurl.CSELECT_OUT
+        if events & ~(self._reactor.READ | self._reactor.WRITE):
+            ready |= pycurl.CSELECT_ERR
+        self._drive(fd, ready)
+
+    def _drive(self, fd: int, ready: int) -> None:
+        self._multi.socket_action(fd, ready)
+        _, complete, failed = self._multi.info_read()
+        if not complete and not failed:
+            return
+        ended = [(handle, 0, "") for handle in complete]
+        ended.extend(failed)
+        for handle, _, _ in ended:
+            self._multi.remove_handle(handle)
+        for handle, code, message in ended:
+            self._on_done(handle, code, message)
