@@ -1,8 +1,9 @@
 """The port to a message queue: what the pipeline needs of one, whichever it is.
 
 A transport lives on the reactor (`routing.reactor.Reactor`): no call blocks for the network, all answers
-come as calls of its listener on the loop's thread. A delivery belongs to the session (channel, connection)
-it came through: acknowledging it later is a no-op, and the queue delivers it again.
+come as calls on the loop's thread, never from inside the call that asked for them. A delivery belongs to the
+session (channel, connection) it came through: acknowledging it later is a no-op, and the queue delivers it
+again.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Listener(Protocol):
         """Connected and consuming; also after each reconnection."""
 
     def on_down(self, reason: str) -> None:
-        """The session ended; the transport reconnects by itself, with backoff."""
+        """The session ended, or could not begin; the transport tries again by itself, with backoff."""
 
 
 class Transport(Protocol):
@@ -61,7 +62,7 @@ class Transport(Protocol):
         """Done with these. Those of an ended session are ignored."""
 
     def publish(self, messages: Sequence[Message], on_outcome: Callable[[int, Outcome], None]) -> None:
-        """Send to the producer queue; `on_outcome(i, outcome)` once for each `messages[i]`, at any later time.
+        """Send to the producer queue; `on_outcome(i, outcome)` once for each `messages[i]`, at a later time.
 
         Never raises for the network's sake: without a connection the outcome is NACKED.
         """
@@ -74,7 +75,8 @@ class Transport(Protocol):
     def depth(self, on_depth: Callable[[int | None], None]) -> None:
         """Messages ready in the consumer queue, None when it cannot be had.
 
-        A 0 says that whatever was in the queue has been handed to some consumer, to this one before the answer.
+        A 0 says that whatever was in the queue when this was asked has been handed to some consumer, to this
+        one before the answer.
         """
 
     def stop(self, on_stopped: Callable[[], None]) -> None:
