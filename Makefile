@@ -1,0 +1,62 @@
+# Everything runs in .venv, made from PYTHON with the exact versions of constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+MANAGE := $(BIN)/python manage.py
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+DATA := .order-entry
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo run check test test-long test-all clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+
+install: .venv/.installed ## make .venv with what the service needs
+
+demo: .venv/.installed ## 1,000 sample orders through the whole service, then a table; ends by itself
+	@$(MANAGE) demo
+
+run: .venv/.installed ## the same, kept up with a trickle of orders, API and console, until Ctrl-C
+	@$(MANAGE) run
+
+check: .venv/.installed-dev ## lint, types, import layers, migrations, deployment settings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m order_entry_project.embedded $(MANAGE) makemigrations --check --dry-run
+	$(BIN)/python -m order_entry_project.embedded $(BIN)/python .ci/lint_migrations.py
+	ORDER_ENTRY_CONFIG=deploy/order-entry.example.yaml \
+	ORDER_ENTRY__API__SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+	$(MANAGE) check --deploy --fail-level WARNING
+
+test: .venv/.installed-dev ## the everyday tests, on real servers, under 5 minutes
+	$(BIN)/python -m pytest -n 2 -m "not long"
+
+test-long: .venv/.installed-dev ## the tests that take longer
+	$(BIN)/python -m pytest -n 2 -m long
+
+test-all: .venv/.installed-dev ## all tests, under 30 minutes
+	$(BIN)/python -m pytest -n 2
+
+clean: ## remove the data of demo and run, and caches; .venv stays
+	@if [ -d $(DATA) ]; then flock --nonblock $(DATA)/postgresql.lock rm -rf $(DATA) \
+	|| { echo "$(DATA) is in use by make demo or make run: stop that first." >&2; exit 1; }; fi
+	@rm -rf static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "$(PYTHON) must be Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	|| { echo "$(PYTHON) has no venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+.venv/.installed: requirements.txt constraints.txt | $(BIN)/pip
+	@echo "Installing the packages of requirements.txt into .venv ..."
+	@$(PIP) -r requirements.txt -c constraints.txt
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt requirements.txt constraints.txt | $(BIN)/pip
+	@echo "Installing the packages of requirements-dev.txt into .venv ..."
+	@$(PIP) -r requirements-dev.txt -c constraints.txt
+	@touch .venv/.installed $@
