@@ -163,7 +163,7 @@ class RouterEndpoint:
         service: str,
         *,
         interval: float,
-        on_change: Callable[[str], None],
+        on_change: Callable[[str], None] = lambda _: None,
         least_gap: float = 1.0,
     ) -> None:
         """`least_gap`: seconds from one look-up to the next, however many ask for one."""

@@ -39,6 +39,7 @@ from routing.multi import Multi
 from routing.reactor import Reactor
 
 MOST_BYTES = 64 * 1024  # of an answer's body
+MOST_CHARACTERS = 255  # of a route
 _MOST_EXCERPT = 200  # characters of an answer in an error
 _KEEP_IDLE = 1  # seconds; common servers keep an idle connection for 2 s (gunicorn) to 75 s (nginx)
 
@@ -70,7 +71,7 @@ class Answer:
 
 
 class _Decision(msgspec.Struct):
-    route: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    route: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_CHARACTERS)]
 
 
 _decision = msgspec.json.Decoder(_Decision)

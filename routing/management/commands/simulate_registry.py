@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from routing.registry import checked_endpoint
+from routing.simulators.command import SimulatorCommand
+from routing.simulators.dials import RegistryDials
+from routing.simulators.registry import registry_app
+
+
+class Command(SimulatorCommand):
+    help = (
+        "A service registry to test against: GET and PUT /services/{name}, GET and PUT /dials, GET /health."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        self.add_server_arguments(parser, port=8090, dials=RegistryDials)
+        parser.add_argument(
+            "--service",
+            type=_service,
+            action="append",
+            default=[],
+            metavar="NAME=URL",
+            help="a service and its endpoint, such as order-router=http://127.0.0.1:8082; repeatable",
+        )
+
+    def handle(self, **options: Any) -> None:
+        dials = self.dials(RegistryDials, options)
+        self.run(registry_app(dict(options["service"]), dials, seed=options["seed"]), options)
+
+
+def _service(text: str) -> tuple[str, str]:
+    name, _, url = text.partition("=")
+    if not name:
+        raise argparse.ArgumentTypeError(f"expected NAME=URL, got {text!r}")
+    try:
+        return name, checked_endpoint(url)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected NAME=URL: {error}") from None
