@@ -67,9 +67,14 @@ class Section(BaseModel):
 class Service(Section):
     name: Name = Field("order-entry", description="Names this service in logs, queues and host checks.")
     port: int = Field(8081, ge=1, le=65535, description="Port of the API and the console.")
+    bind: str | None = Field(
+        None, description="Address they listen on; null: 127.0.0.1 with the embedded queue, else all of them."
+    )
     replicas: Count = Field(1, description="Informational: how many instances the deployment runs.")
     processes: Count = Field(1, description="Consumer processes in one `consume_orders`.")
-    drain_timeout: Seconds = Field(25.0, description="How long a stopping worker may finish what is in flight.")
+    drain_timeout: Seconds = Field(
+        25.0, description="How long a stopping worker may finish what is in flight."
+    )
 
 
 class Mq(Section):
@@ -126,7 +131,9 @@ class Mq(Section):
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
         if self.producer_queue == self.consumer_queue:
-            raise ValueError("producer_queue must differ from consumer_queue: routed orders would come back in")
+            raise ValueError(
+                "producer_queue must differ from consumer_queue: routed orders would come back in"
+            )
         if self.embedded and self.client_cert:
             raise ValueError("client_cert goes with an amqp(s):// broker_url, not with postgresql://")
         if self.client_key and not self.client_cert:
@@ -180,7 +187,8 @@ StoreName = Literal["aerospike", "redis", "postgresql"]
 
 class Cache(Section):
     store: StoreName | None = Field(
-        None, description="Store of the status cache; null: aerospike where it has seed_hosts, else postgresql."
+        None,
+        description="Store of the status cache; null: aerospike where it has seed_hosts, else postgresql.",
     )
     max_age: Seconds = Field(
         60.0, description="A cached document of a non-final order older than this counts as a miss."
@@ -192,7 +200,9 @@ class Idempotency(Section):
     ttl: Annotated[int, BeforeValidator(_seconds), Field(ge=1)] = Field(
         86_400, description="Life of a mark, seconds."
     )
-    epoch: int = Field(1, ge=1, description="Part of each mark's key: raise it after restoring SQL from a backup.")
+    epoch: int = Field(
+        1, ge=1, description="Part of each mark's key: raise it after restoring SQL from a backup."
+    )
 
 
 class ServiceRegistry(Section):
@@ -282,6 +292,10 @@ class Config(BaseSettings):
     @property
     def idempotency_store(self) -> StoreName:
         return self.idempotency.store or self.cache_store
+
+    @property
+    def bind(self) -> str:
+        return self.service.bind or ("127.0.0.1" if self.mq.embedded else "0.0.0.0")
 
     @property
     def prefetch(self) -> int:

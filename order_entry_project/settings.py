@@ -2,17 +2,16 @@
 
 import secrets
 import sys
+from typing import Any
 
-from order_entry_project.config import BASE_DIR, ConfigError, load
+from order_entry_project.config import ConfigError, load
 
 try:
     CONFIG = load()
 except ConfigError as error:
     sys.exit(f"{error}")
 
-SECRET_KEY = (
-    CONFIG.api.secret_key.get_secret_value() if CONFIG.api.secret_key else secrets.token_urlsafe(50)
-)
+SECRET_KEY = CONFIG.api.secret_key.get_secret_value() if CONFIG.api.secret_key else secrets.token_urlsafe(50)
 DEBUG = False
 ALLOWED_HOSTS = [*CONFIG.api.allowed_hosts, CONFIG.service.name]
 ROOT_URLCONF = "order_entry_project.urls"
@@ -33,6 +32,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 
 MIDDLEWARE = [
@@ -61,7 +61,7 @@ TEMPLATES = [
 ]
 
 _password = CONFIG.database.sql_password
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
         "HOST": CONFIG.database.sql_host,
@@ -76,11 +76,20 @@ DATABASES = {
         },
     }
 }
-# Put into OPTIONS by wsgi.py alone: commands and workers hold one connection each and fork before they do.
-WEB_POOL = {
-    "min_size": 1,
-    "max_size": CONFIG.database.pool_size,
-    "timeout": CONFIG.database.connection_timeout,
+# Added to OPTIONS by wsgi.py alone: commands and workers hold one connection each and fork before they do.
+WEB_DATABASE_OPTIONS = {
+    "pool": {
+        "min_size": min(4, CONFIG.database.pool_size),
+        "max_size": CONFIG.database.pool_size,
+        "timeout": CONFIG.database.connection_timeout,
+        # Fewer than the threads of gunicorn.conf.py: without SQL the others still say so at once.
+        "max_waiting": 5,
+        # Seconds until a lost connection is given up and the next request tries anew: the pause between two
+        # attempts doubles, and would in the end be as long as the outage was.
+        "reconnect_timeout": 5,
+    },
+    # Milliseconds. No page is worth more, and none may hold a row for longer.
+    "options": "-c statement_timeout=10000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000",
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -93,15 +102,10 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+# Served by the web process itself, straight from the packages: nothing to collect before a start.
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "static"
-STORAGES = {
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-}
-# Without a collected manifest (tests, a fresh checkout) the files come straight from the packages.
-if not (STATIC_ROOT / "staticfiles.json").is_file():
-    STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 8 * 3600
@@ -115,6 +119,10 @@ if CONFIG.api.https_only:
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
+    # Probes come straight to the process, not through the proxy.
+    SECURE_REDIRECT_EXEMPT = [r"^health"]
+# Said once, by checks.py, in the words of the configuration.
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -122,8 +130,9 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["orders.api.exact_json.ExactJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "orders.api.problems.problem_response",
 }
@@ -132,6 +141,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Status of orders, manual creation, and routing by hand.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 LOGGING = {
@@ -140,5 +151,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"pika": {"level": "WARNING"}},
+    "loggers": {
+        "pika": {"level": "WARNING"},
+        # health.py says what changed; this would say at each probe what has not.
+        "health_check": {"level": "ERROR"},
+    },
 }

@@ -30,7 +30,9 @@ class Order(models.Model):
     counterparty = models.CharField(max_length=64, null=True)
     created_at = models.DateTimeField(help_text="as the sender says, else the time of receipt")
     extra = ExactJSONField(db_default="{}", help_text="fields this service does not know, as received")
-    message_id = models.CharField(max_length=255, help_text="of the message or request that brought the order")
+    message_id = models.CharField(
+        max_length=255, help_text="of the message or request that brought the order"
+    )
     digest = models.BinaryField(help_text="SHA-256 over the content, see schema.py")
 
     status = models.CharField(max_length=16, choices=Status.choices)
@@ -49,13 +51,16 @@ class Order(models.Model):
     class Meta:
         db_table = "orders"
         ordering: ClassVar = ["-created_at", "order_id"]
+        permissions: ClassVar = [("route_order", "Can route orders by hand")]
         indexes: ClassVar = [
             models.Index("counterparty", name="orders_counterparty"),
             # Also finds PLACED orders whose claim ran out: there are never more of them than are under way.
             models.Index("status", name="orders_status"),
             models.Index("created_at", name="orders_created_at"),
             # claim_due: parked orders by the time they are due. Costs the hot path nothing.
-            models.Index("due_at", name="orders_due", condition=Q(status=Status.PENDING_ROUTE, needs_review=False)),
+            models.Index(
+                "due_at", name="orders_due", condition=Q(status=Status.PENDING_ROUTE, needs_review=False)
+            ),
             # The review list of the console.
             models.Index("updated_at", name="orders_in_review", condition=Q(needs_review=True)),
         ]

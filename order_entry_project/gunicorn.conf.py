@@ -1,0 +1,37 @@
+"""The web process: `gunicorn -c order_entry_project/gunicorn.conf.py`. Options on the command line win."""
+# ruff: noqa: N999 - the name gunicorn's own documentation gives it
+
+import os
+import secrets
+from typing import Any
+
+from order_entry_project.config import load
+
+_config = load()
+
+wsgi_app = "order_entry_project.wsgi"
+bind = f"{_config.bind}:{_config.service.port}"
+# A thread waits for SQL most of its time; a process computes on one core. WEB_CONCURRENCY sets the processes.
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = 8  # settings.WEB_DATABASE_OPTIONS lets fewer than that wait for SQL
+keepalive = 75  # seconds; longer than a proxy keeps a connection, so that the proxy ends it
+graceful_timeout = round(_config.service.drain_timeout)
+timeout = 60
+worker_tmp_dir = "/dev/shm"  # noqa: S108 - heartbeats; on a disk they can stall
+control_socket_disable = True
+
+# One for all processes, where the configuration names none.
+if _config.api.secret_key is None:
+    os.environ["ORDER_ENTRY__API__SECRET_KEY"] = secrets.token_urlsafe(50)
+
+
+def on_starting(server: Any) -> None:
+    """Refuse what `manage.py check` refuses, before anyone is let in."""
+    del server
+    import django
+    from django.core.management import call_command
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "order_entry_project.settings")
+    django.setup()
+    call_command("check")

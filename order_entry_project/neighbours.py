@@ -1,0 +1,93 @@
+"""One check for each neighbour of the service, for `health.py`.
+
+Each runs in a thread of its own, closes what it opened, and says in one line why it failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import Error, connection
+from health_check.base import HealthCheck
+from health_check.exceptions import ServiceUnavailable
+
+from consumers.models import QueueMessage
+from orders.stores.choice import open_store
+from orders.stores.port import StoreUnavailable
+from orders.stores.postgresql import run_in_django
+from routing.registry import Registry, RegistryUnavailable
+
+# The library grants a check one second more than its timeout: one second in all.
+_TIMEOUT = timedelta(0)
+
+
+@dataclass
+class Sql(HealthCheck):  # type: ignore[misc]
+    """PostgreSQL answers and takes writes."""
+
+    timeout = _TIMEOUT
+
+    def run(self) -> None:
+        try:
+            with connection.temporary_connection() as cursor:
+                cursor.execute(
+                    "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
+                )
+                (read_only,) = cursor.fetchone()
+        except Error as error:
+            raise ServiceUnavailable(_first_line(error)) from error
+        if read_only:
+            raise ServiceUnavailable("it takes no writes")
+
+
+@dataclass
+class Queue(HealthCheck):  # type: ignore[misc]
+    """The broker lets this service in; the embedded queue can be read."""
+
+    timeout = _TIMEOUT
+
+    def run(self) -> None:
+        try:
+            QueueMessage.objects.exists()
+        except Error as error:
+            raise ServiceUnavailable(_first_line(error)) from error
+        finally:
+            connection.close()
+
+
+@dataclass
+class StatusStore(HealthCheck):  # type: ignore[misc]
+    """The store of the status cache answers."""
+
+    timeout = _TIMEOUT
+
+    def run(self) -> None:
+        try:
+            open_store(settings.CONFIG.cache_store, run=run_in_django).ping()
+        except StoreUnavailable as error:
+            raise ServiceUnavailable(_first_line(error)) from error
+        finally:
+            connection.close()
+
+
+@dataclass
+class ServiceRegistry(HealthCheck):  # type: ignore[misc]
+    """The registry knows the router."""
+
+    timeout = _TIMEOUT
+
+    def run(self) -> None:
+        config = settings.CONFIG.service_registry
+        registry = Registry(config.endpoint, path=config.path, timeout=config.timeout)
+        try:
+            registry.lookup(config.router_service)
+        except RegistryUnavailable as error:
+            raise ServiceUnavailable(_first_line(error)) from error
+        finally:
+            registry.close()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,75 @@
+"""The richer forms of an order, and the filters of the list."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from orders import documents
+from orders.api.exact_json import ExactNumber, Time
+from orders.lifecycle import Status
+from orders.models import Order, OrderEvent
+
+
+class OrderSerializer(serializers.ModelSerializer[Order]):
+    orderId = serializers.CharField(source="order_id")  # noqa: N815 - the spec's name
+    quantity = ExactNumber(documents.quantity_text)
+    price = ExactNumber(documents.price_text)
+    created_at = Time()
+    routed_at = Time()
+    updated_at = Time()
+
+    class Meta:
+        model = Order
+        fields: ClassVar = [
+            "orderId",
+            "status",
+            "symbol",
+            "side",
+            "quantity",
+            "price",
+            "counterparty",
+            "route",
+            "needs_review",
+            "review_reason",
+            "version",
+            "created_at",
+            "routed_at",
+            "updated_at",
+        ]
+        read_only_fields = fields
+
+
+class OrderEventSerializer(serializers.ModelSerializer[OrderEvent]):
+    at = Time()
+
+    class Meta:
+        model = OrderEvent
+        fields: ClassVar = ["sequence", "event", "actor", "reason", "at"]
+        read_only_fields = fields
+
+
+class OrderFilter(serializers.Serializer[Any]):
+    """Query parameters of the list; whatever else is asked for is refused."""
+
+    status = serializers.ChoiceField(
+        Status.choices,
+        required=False,
+        error_messages={"invalid_choice": "{input!r} is none of " + ", ".join(Status.values)},
+    )
+    counterparty = serializers.CharField(max_length=64, required=False)
+    symbol = serializers.CharField(max_length=32, required=False)
+    needs_review = serializers.BooleanField(
+        required=False, error_messages={"invalid": "{input!r} is neither true nor false"}
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        paging = {"cursor", "limit"}
+        unknown = sorted(set(data) - set(self.fields) - paging)
+        if unknown:
+            allowed = ", ".join(sorted({*self.fields, *paging}))
+            raise serializers.ValidationError(
+                {name: [f"no such filter; there are {allowed}"] for name in unknown}
+            )
+        return super().to_internal_value(data)

@@ -1,0 +1,126 @@
+"""The order API: parse, call one function of the domain, present."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.permissions import DjangoModelPermissions, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from orders import book, documents, schema, selectors
+from orders.api import openapi
+from orders.api.bodies import json_body
+from orders.api.pages import OrderPages
+from orders.api.problems import problem
+from orders.api.serializers import OrderEventSerializer, OrderFilter, OrderSerializer
+from orders.book import Entry
+from orders.lifecycle import Status
+from orders.models import Order, OrderEvent
+
+JSON = "application/json"
+
+
+@method_decorator(never_cache, "dispatch")
+class OrderStatusView(APIView):
+    """What has become of one order; open to all, as the runbook's bare curl expects."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(responses={200: openapi.order_status("The order"), 404: openapi.problem("No such order")})
+    def get(self, request: Request, order_id: str) -> HttpResponseBase:
+        del request
+        document = selectors.api_document(order_id)
+        if document is None:
+            raise NotFound(f"There is no order {order_id}.")
+        return HttpResponse(document, content_type=JSON)
+
+
+class OrdersView(ListAPIView[Order]):
+    """The list, and creation of single orders by hand."""
+
+    queryset = Order.objects.all()
+    serializer_class = OrderSerializer
+    pagination_class = OrderPages
+    permission_classes = (DjangoModelPermissions,)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        chosen = OrderFilter(data=self.request.query_params.dict())
+        chosen.is_valid(raise_exception=True)
+        return queryset.filter(**chosen.validated_data)
+
+    @extend_schema(parameters=[OrderFilter], responses={400: openapi.problem("No such filter or value")})
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Orders, newest first, a page at a time."""
+        return self.list(request, *args, **kwargs)
+
+    @extend_schema(
+        request=openapi.NEW_ORDER,
+        responses={
+            201: openapi.order_status("Written; a consumer routes it"),
+            200: openapi.order_status("This very order is in the book already"),
+            400: openapi.problem("Not a valid order: which field, what it holds, what was expected"),
+            409: openapi.problem("Another order of this id is in the book"),
+            413: openapi.problem("Larger than any order may be"),
+            415: openapi.problem("Not application/json"),
+        },
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        """Create an order by hand; idempotent by orderId."""
+        try:
+            order = schema.decode(json_body(request), JSON, datetime.now(UTC))
+        except schema.InvalidOrder as error:
+            return _refusal(error)
+        entry = book.enter(order, message_id=f"api:{uuid.uuid4()}", actor=request.user.get_username())
+        return _entered(order, entry)
+
+
+class OrderEventsView(GenericAPIView[OrderEvent]):
+    """All that has happened to one order, first to last."""
+
+    queryset = OrderEvent.objects.all()
+    serializer_class = OrderEventSerializer
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(responses={200: OrderEventSerializer(many=True), 404: openapi.problem("No such order")})
+    def get(self, request: Request, order_id: str) -> Response:
+        del request
+        events = self.get_queryset().filter(order_id=order_id).order_by("sequence")
+        found = self.get_serializer(events, many=True).data
+        if not found:
+            raise NotFound(f"There is no order {order_id}.")
+        return Response(found)
+
+
+def _refusal(error: schema.InvalidOrder) -> HttpResponse:
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if error.reason == "TOO_LARGE" else HTTPStatus.BAD_REQUEST
+    return problem(status, str(error), field=error.path, reason=error.reason)
+
+
+def _entered(order: schema.ValidatedOrder, entry: Entry) -> HttpResponse:
+    match entry:
+        case Entry.CREATED:
+            document = documents.api_document(order, status=Status.PLACED, route=None, routed_at=None)
+            location = {"Location": reverse("order", args=[order.order_id])}
+            return HttpResponse(document, status=HTTPStatus.CREATED, content_type=JSON, headers=location)
+        case Entry.KNOWN:
+            return HttpResponse(selectors.api_document(order.order_id), content_type=JSON)
+        case Entry.CONFLICT:
+            return problem(
+                HTTPStatus.CONFLICT,
+                f"An order {order.order_id} with other content is in the book already.",
+                field="orderId",
+            )
