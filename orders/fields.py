@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+if TYPE_CHECKING:
+    TextColumn = models.TextField[str, str]
+    CharColumn = models.CharField[str, str]
+else:  # Django's fields take their type arguments in stubs alone.
+    TextColumn, CharColumn = models.TextField, models.CharField
 
-class KeyField(models.CharField):
+
+class KeyField(CharColumn):
     """A key compared byte by byte: its one index also serves `LIKE 'prefix%'`, so Django's second is not made.
 
     Django adds a `_like` index to what it knows as `varchar`; with the collation "C" it would be a twin.
@@ -25,7 +31,7 @@ class KeyField(models.CharField):
         return self.db_type(connection)
 
 
-class ExactJSONField(models.TextField):
+class ExactJSONField(TextColumn):
     """JSON kept to the letter (PostgreSQL `json`), for text that must be sent again byte for byte."""
 
     def db_type(self, connection: Any) -> str:

@@ -35,7 +35,7 @@ _MOST_ENDPOINT = 255  # characters: what order_routes keeps of it
 log = logging.getLogger(__name__)
 
 
-class RegistryUnavailable(Exception):  # noqa: N818 - says what is the case, as StoreUnavailable does
+class RegistryUnavailable(Exception):
     """The registry did not say where the service is; the message has what was asked and what came.
 
     RegistryUnavailable
@@ -153,7 +153,7 @@ class RouterEndpoint:
 
     Looked up at `start`, then about every `interval` seconds, sooner (with backoff) after a failure. The last
     known endpoint stays in use while the registry fails. `on_change(endpoint)` is called on the loop's
-    thread.
+    thread; `on_first_outcome` once, when the registry has answered or failed for the first time.
     """
 
     def __init__(
@@ -164,6 +164,7 @@ class RouterEndpoint:
         *,
         interval: float,
         on_change: Callable[[str], None] = lambda _: None,
+        on_first_outcome: Callable[[], None] = lambda: None,
         least_gap: float = 1.0,
     ) -> None:
         """`least_gap`: seconds from one look-up to the next, however many ask for one."""
@@ -173,6 +174,7 @@ class RouterEndpoint:
         self._interval = interval
         self._least_gap = least_gap
         self._on_change = on_change
+        self._on_first_outcome = on_first_outcome
         self._current: str | None = None
         self._state: Literal["UP", "DOWN"] | None = None
         self._wake = threading.Event()
@@ -245,9 +247,10 @@ class RouterEndpoint:
             return
         if self._state != "UP" or endpoint != self._current:
             log.info("%s is at %s, says the registry", self._service, endpoint)
-        self._state = "UP"
-        if endpoint != self._current:
-            self._current = endpoint
+        changed = endpoint != self._current
+        self._current = endpoint
+        self._became("UP")
+        if changed:
             self._on_change(endpoint)
 
     def _failed(self, said: str) -> None:
@@ -256,4 +259,10 @@ class RouterEndpoint:
         if self._state != "DOWN":
             kept = f"{self._current} stays in use" if self._current else "orders wait until it is known"
             log.warning("Where %s is could not be looked up; %s. %s", self._service, kept, said)
-        self._state = "DOWN"
+        self._became("DOWN")
+
+    def _became(self, state: Literal["UP", "DOWN"]) -> None:
+        first = self._state is None
+        self._state = state
+        if first:
+            self._on_first_outcome()

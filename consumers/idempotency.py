@@ -1,0 +1,49 @@
+"""The 24-hour fast path in front of the primary key, and never more than that.
+
+A mark says that an order of this id and content was routed or parked: its redelivery need not ask SQL.
+Only an equal digest skips; whatever else is found, or not, goes to SQL, which decides.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from orders.stores.port import Record, StoreUnavailable
+
+if TYPE_CHECKING:
+    from orders.book import Arrival
+    from orders.schema import ValidatedOrder
+    from orders.stores.port import Store
+
+logger = logging.getLogger(__name__)
+
+
+class Idempotency:
+    """`ttl` in seconds; `epoch` is raised after a restore of SQL, which makes all older marks void."""
+
+    def __init__(self, store: Store, *, ttl: int, epoch: int) -> None:
+        self._store = store
+        self._ttl = ttl
+        self._prefix = "idempotency:" if epoch == 1 else f"idempotency:{epoch}:"
+
+    def record(self, order: ValidatedOrder, message_id: str) -> Record:
+        bins = {"messageId": message_id, "digest": order.digest.hex()}
+        return Record(self._prefix + order.order_id, bins, 0, self._ttl)
+
+    def recall(self, arrivals: Sequence[Arrival]) -> set[str]:
+        """The order ids among `arrivals` that are marked with the same content."""
+        keys = {self._prefix + arrival.order.order_id: arrival.order for arrival in arrivals}
+        try:
+            marks = self._store.read(list(keys))
+        except StoreUnavailable as error:
+            logger.warning("idempotency marks not read, SQL decides: %s", error)
+            return set()
+        return {keys[key].order_id for key, bins in marks.items() if bins["digest"] == keys[key].digest.hex()}
+
+    def write(self, records: Sequence[Record]) -> None:
+        try:
+            self._store.write(records)
+        except StoreUnavailable as error:
+            logger.warning("idempotency marks not written (%d), SQL decides: %s", len(records), error)

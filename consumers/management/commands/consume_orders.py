@@ -1,0 +1,53 @@
+"""`manage.py consume_orders`: the worker."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.table import Table
+
+from consumers import supervisor
+from consumers.worker import Worker
+
+
+class Command(BaseCommand):
+    help = "Take validated orders from the queue, keep them, have them routed, publish them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--processes",
+            type=int,
+            default=settings.CONFIG.service.processes,
+            help="worker processes (default: service.processes, %(default)s)",
+        )
+        parser.add_argument("--queue", help=f"take from this queue, not {settings.CONFIG.mq.consumer_queue}")
+        parser.add_argument("--once", action="store_true", help="stop when nothing is left to do")
+        parser.add_argument("--json", action="store_true", help="with --once: print the summary as JSON")
+
+    def handle(self, *, processes: int, queue: str | None, once: bool, **options: Any) -> None:
+        if processes < 1:
+            raise CommandError(f"--processes: expected 1 or more, got {processes}")
+        if once:
+            self._drain(queue, as_json=options["json"])
+        elif processes == 1:
+            Worker(queue=queue).run()
+        else:
+            supervisor.supervise(processes, lambda: Worker(queue=queue).run())
+
+    def _drain(self, queue: str | None, *, as_json: bool) -> None:
+        summary = Worker(queue=queue, once=True).run().summary()
+        if as_json:
+            self.stdout.write(json.dumps(summary))
+            return
+        table = Table("figure", "value")
+        for name, value in (
+            summary | {f"latency {k} ms": v for k, v in summary["latency_ms"].items()}
+        ).items():
+            if name != "latency_ms":
+                table.add_row(name.replace("_", " "), "unknown" if value is None else str(value))
+        Console().print(table)

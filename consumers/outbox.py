@@ -1,0 +1,113 @@
+"""Publishing routed orders: at once after they are settled, and by the relay where that did not succeed.
+
+The accepted `order_routes` row is the outbox. What is published is built only from that row and the order's
+immutable fields, so that a repeat is byte for byte the same; `message_id` lets readers drop it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from consumers.transport import Message, Outcome
+from orders import documents
+from orders.sql import SqlUnavailable
+from routing.decisions import Unpublished, take_unpublished
+
+if TYPE_CHECKING:
+    from consumers.tally import Tally
+    from consumers.transport import Transport
+    from orders.sql import Sql
+    from routing.sql_gate import SqlGate
+
+logger = logging.getLogger(__name__)
+
+# How long a publication may stay unconfirmed before the relay tries again, seconds.
+RELAY_AFTER = 30.0
+
+
+class Outbox:
+    """`mark(attempt_id)` notes a confirmed publication for the next statement that can carry it."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        sql: Sql,
+        gate: SqlGate,
+        tally: Tally,
+        *,
+        batch_size: int,
+        mark: Callable[[UUID], None],
+    ) -> None:
+        self._transport = transport
+        self._sql = sql
+        self._gate = gate
+        self._tally = tally
+        self._batch_size = batch_size
+        self._mark = mark
+        self._unanswered = 0
+        self._relayed = 0
+
+    @property
+    def idle(self) -> bool:
+        return self._unanswered == 0
+
+    def publish(self, routes: Sequence[Unpublished], on_outcome: Callable[[UUID, Outcome], None]) -> None:
+        """Send each; `on_outcome` once for each, whatever comes of it."""
+        if not routes:
+            return
+        self._unanswered += len(routes)
+        self._transport.publish(
+            [_message(route) for route in routes], partial(self._answered, routes, on_outcome)
+        )
+
+    def relay(self) -> bool:
+        """Publish what is due; at most one batch under way. Whether there was anything."""
+        if self._relayed or not self._gate.open:
+            return self._relayed > 0
+        try:
+            routes = take_unpublished(self._sql, limit=self._batch_size, hold=RELAY_AFTER)
+        except SqlUnavailable as error:
+            self._gate.close(error)
+            return False
+        self._relayed = len(routes)
+        self.publish(routes, self._relay_answered)
+        return bool(routes)
+
+    def _answered(
+        self,
+        routes: Sequence[Unpublished],
+        on_outcome: Callable[[UUID, Outcome], None],
+        index: int,
+        outcome: Outcome,
+    ) -> None:
+        self._unanswered -= 1
+        route = routes[index]
+        if outcome is Outcome.CONFIRMED:
+            self._tally.published += 1
+            self._mark(route.id)
+        else:
+            logger.warning(
+                "order %s is routed but not published (%s), the relay tries again in %.0f s",
+                route.order.order_id,
+                outcome.value,
+                RELAY_AFTER,
+            )
+        on_outcome(route.id, outcome)
+
+    def _relay_answered(self, attempt_id: UUID, outcome: Outcome) -> None:
+        del attempt_id, outcome
+        self._relayed -= 1
+
+
+def _message(route: Unpublished) -> Message:
+    return Message(
+        documents.routed_message(
+            route.order, route=route.route, routed_at=route.decided_at, message_id=route.message_id
+        ),
+        message_id=f"routed:{route.order.order_id}",
+        correlation_id=route.message_id,
+    )

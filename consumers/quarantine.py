@@ -1,0 +1,106 @@
+"""Messages that cannot be taken: kept whole in SQL, with the reason, before they are acknowledged."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from consumers.models import Reason
+
+if TYPE_CHECKING:
+    from consumers.transport import Delivery
+    from orders.sql import Sql
+
+_MAX_ERROR = 10_000
+_MAX_ID = 255
+
+
+@dataclass(slots=True, frozen=True)
+class Rejection:
+    """A delivery and why it was rejected; `order_id` where it could be read."""
+
+    delivery: Delivery
+    reason: Reason
+    error: str
+    order_id: str | None = None
+
+
+_QUARANTINE = """
+INSERT INTO rejected_messages AS r (queue, message_id, body, body_hash, content_type, headers, order_id, reason,
+                                    error, attempts)
+SELECT n.queue, n.message_id, n.body, n.body_hash, n.content_type, n.headers::jsonb, n.order_id, n.reason, n.error,
+       n.attempts
+FROM unnest(%(queue)s::text[], %(message_id)s::text[], %(body)s::bytea[], %(body_hash)s::bytea[],
+            %(content_type)s::text[], %(headers)s::text[], %(order_id)s::text[], %(reason)s::text[],
+            %(error)s::text[], %(attempts)s::int[])
+     AS n (queue, message_id, body, body_hash, content_type, headers, order_id, reason, error, attempts)
+ON CONFLICT (queue, message_id, body_hash) DO UPDATE
+SET attempts = r.attempts + excluded.attempts, reason = excluded.reason, error = excluded.error,
+    rejected_at = statement_timestamp()
+"""
+
+
+def message_id_of(delivery: Delivery) -> str:
+    """The message's id; one derived from its body where it has none, or none that SQL can hold."""
+    given = delivery.message_id
+    if given and len(given) <= _MAX_ID and _storable(given) == given:
+        return given
+    return "sha256:" + sha256(delivery.body).hexdigest()
+
+
+def quarantine(sql: Sql, rejections: Iterable[Rejection]) -> None:
+    """Write each as a `rejected_messages` row; one that is there already counts one attempt more."""
+    rows: dict[tuple[str, str, bytes], dict[str, Any]] = {}
+    for rejection in rejections:
+        row = _row(rejection)
+        known = rows.setdefault((row["queue"], row["message_id"], row["body_hash"]), row)
+        known["attempts"] += 1
+    if rows:
+        ordered = [rows[key] for key in sorted(rows)]
+        sql.run(_QUARANTINE, _columns(ordered))
+
+
+def _row(rejection: Rejection) -> dict[str, Any]:
+    delivery = rejection.delivery
+    return {
+        "queue": delivery.queue,
+        "message_id": message_id_of(delivery),
+        "body": delivery.body,
+        "body_hash": sha256(delivery.body).digest(),
+        "content_type": _storable(delivery.content_type or "")[:_MAX_ID],
+        "headers": json.dumps(_plain(delivery.headers)),
+        "order_id": rejection.order_id,
+        "reason": rejection.reason.value,
+        "error": _storable(rejection.error)[:_MAX_ERROR],
+        "attempts": 0,
+    }
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _storable(text: str) -> str:
+    """Text that PostgreSQL takes: no NUL, no lone surrogates."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _plain(value: Any) -> Any:
+    """A header as JSON can hold it."""
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Mapping():
+            return {_storable(str(key)): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case bytes():
+            return _storable(value.decode("utf-8", "replace"))
+        case _:
+            return _storable(str(value))

@@ -1,0 +1,151 @@
+"""One consumer process: its parts, put together, and its end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from consumers.idempotency import Idempotency
+from consumers.outbox import RELAY_AFTER, Outbox
+from consumers.pipeline import Limits, Pipeline
+from consumers.tally import Tally
+from consumers.transports import make_transport
+from orders import status_cache
+from orders.sql import Sql
+from orders.stores.choice import open_store
+from routing import assembly
+from routing.reactor import Reactor
+from routing.sql_gate import SqlGate
+
+if TYPE_CHECKING:
+    from orders.stores.port import Store
+
+logger = logging.getLogger(__name__)
+
+# How often the book is swept for orders that wait and routes that are unpublished, seconds.
+SWEEP_INTERVAL = 1.0
+_DRAIN_CHECK = 0.02
+
+
+class Worker:
+    """`once`: stop when the queue, the book's due orders and the outbox are empty."""
+
+    def __init__(self, *, queue: str | None = None, once: bool = False) -> None:
+        config = settings.CONFIG
+        actor = f"{config.service.name}@{socket.gethostname()}:{os.getpid()}"
+        self._once = once
+        self._drain_timeout = config.service.drain_timeout
+        self._stopping = False
+        self.tally = Tally()
+        self._reactor = Reactor()
+        self._sql = Sql(patience=min(config.router.timeout, config.mq.heartbeat / 4))
+        gate = SqlGate(self._reactor, self._sql)
+        self._transport = make_transport(
+            self._reactor, consume=True, publish=config.mq.producer_queue is not None, queue=queue
+        )
+        cache_store, mark_store = self._stores()
+        publishes = config.mq.producer_queue is not None
+        self._pipeline = Pipeline(
+            self._reactor,
+            self._transport,
+            self._sql,
+            gate,
+            status_cache.from_settings(cache_store),
+            Idempotency(mark_store, ttl=config.idempotency.ttl, epoch=config.idempotency.epoch),
+            self.tally,
+            limits=Limits(
+                batch_size=config.mq.batch_size,
+                in_flight=config.router.in_flight,
+                max_retries=config.mq.max_retries,
+                hold=config.router.claim,
+                publish_grace=config.mq.publish_grace,
+                publishes=publishes,
+            ),
+            actor=actor,
+        )
+        self._routing = assembly.Routing(
+            self._reactor,
+            self._sql,
+            gate,
+            publish_in=RELAY_AFTER if publishes else None,
+            actor=actor,
+            on_settled=self._pipeline.on_settled,
+            # Not before: what arrives while no router is known would be parked.
+            on_ready=lambda: self._transport.start(self._pipeline),
+        )
+        self._outbox = Outbox(
+            self._transport,
+            self._sql,
+            gate,
+            self.tally,
+            batch_size=config.mq.batch_size,
+            mark=self._routing.dispatcher.published,
+        )
+        self._pipeline.attach(self._routing.dispatcher, self._outbox)
+
+    def run(self) -> Tally:
+        """Work until told to stop (SIGTERM, SIGINT) or, with `once`, until all is done."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        self._routing.start()
+        self._reactor.call_later(SWEEP_INTERVAL, self._every_second)
+        try:
+            self._reactor.run()
+        finally:
+            self._routing.close()
+            self._sql.close()
+        return self.tally
+
+    def stop(self) -> None:
+        """Take no more, finish what is in flight within the drain timeout, close."""
+        if self._stopping:
+            return
+        self._stopping = True
+        logger.info("stopping: finishing what is in flight, at most %g s", self._drain_timeout)
+        self._transport.pause()
+        self._pipeline.drain()
+        self._routing.dispatcher.drain()
+        self._reactor.call_later(self._drain_timeout, self._close)
+        self._close_when_idle()
+
+    def _stores(self) -> tuple[Store, Store]:
+        config = settings.CONFIG
+        cache = open_store(config.cache_store, run=self._sql.run)
+        if config.idempotency_store == config.cache_store:
+            return cache, cache
+        return cache, open_store(config.idempotency_store, run=self._sql.run)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        action: Callable[[], None] = self._reactor.stop if self._stopping else self.stop
+        self._reactor.add_callback_threadsafe(action)
+
+    def _every_second(self) -> None:
+        if self._stopping:
+            return
+        found = self._pipeline.sweep() | self._outbox.relay()
+        self._routing.dispatcher.flush()
+        if self._once and not found and self._pipeline.idle:
+            self._transport.depth(self._stop_if_empty)
+        self._reactor.call_later(SWEEP_INTERVAL, self._every_second)
+
+    def _stop_if_empty(self, depth: int | None) -> None:
+        if depth == 0 and self._pipeline.idle:
+            self.stop()
+
+    def _close_when_idle(self) -> None:
+        if self._pipeline.idle:
+            self._close()
+        else:
+            self._routing.dispatcher.flush()
+            self._reactor.call_later(_DRAIN_CHECK, self._close_when_idle)
+
+    def _close(self) -> None:
+        self._transport.stop(self._reactor.stop)

@@ -1,0 +1,127 @@
+"""Writing orders into the book: once in effect, whoever brings them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import transaction
+
+from orders.lifecycle import Event, Status
+from orders.models import Order, OrderEvent
+
+if TYPE_CHECKING:
+    from orders.schema import ValidatedOrder
+    from orders.sql import Sql
+
+
+@dataclass(slots=True, frozen=True)
+class Arrival:
+    """A validated order and the message that brought it."""
+
+    order: ValidatedOrder
+    message_id: str
+
+
+_PLACE = """
+WITH placed AS (
+    INSERT INTO orders (order_id, symbol, side, quantity, price, counterparty, created_at, extra, message_id,
+                        digest, status, claim, claimed_until)
+    SELECT a.order_id, a.symbol, a.side, a.quantity, a.price, a.counterparty, a.created_at, a.extra::json,
+           a.message_id, a.digest, 'PLACED', %(claim)s, statement_timestamp() + %(hold)s * interval '1 second'
+    FROM unnest(%(order_id)s::text[], %(symbol)s::text[], %(side)s::text[], %(quantity)s::numeric[],
+                %(price)s::numeric[], %(counterparty)s::text[], %(created_at)s::timestamptz[], %(extra)s::text[],
+                %(message_id)s::text[], %(digest)s::bytea[])
+         AS a (order_id, symbol, side, quantity, price, counterparty, created_at, extra, message_id, digest)
+    ORDER BY a.order_id COLLATE "C"
+    ON CONFLICT (order_id) DO NOTHING
+    RETURNING order_id, placed_at
+)
+INSERT INTO order_events (order_id, sequence, event, actor, at)
+SELECT order_id, 1, 'PLACED', %(actor)s, placed_at FROM placed
+RETURNING order_id, at
+"""
+
+
+def place(
+    sql: Sql, arrivals: Sequence[Arrival], *, claim: UUID, hold: float, actor: str
+) -> dict[str, datetime]:
+    """Write the orders not yet in the book, each with its PLACED event and under `claim` for `hold` seconds.
+
+    Returns the time at which each new order was placed; the others are known already. Each order id at most
+    once among `arrivals`.
+    """
+    columns = _columns(arrivals)
+    rows = sql.run(_PLACE, columns | {"claim": claim, "hold": hold, "actor": actor})
+    return dict(rows)
+
+
+def _columns(arrivals: Sequence[Arrival]) -> dict[str, Any]:
+    orders = [arrival.order for arrival in arrivals]
+    return {
+        "order_id": [order.order_id for order in orders],
+        "symbol": [order.symbol for order in orders],
+        "side": [order.side for order in orders],
+        "quantity": [order.quantity for order in orders],
+        "price": [order.price for order in orders],
+        "counterparty": [order.counterparty for order in orders],
+        "created_at": [order.created_at for order in orders],
+        "extra": [order.extra for order in orders],
+        "message_id": [arrival.message_id for arrival in arrivals],
+        "digest": [order.digest for order in orders],
+    }
+
+
+class Entry(Enum):
+    """What became of an order that was entered by hand."""
+
+    CREATED = "created"
+    KNOWN = "known"  # the same order is in the book already
+    CONFLICT = "conflict"  # another order of this id is
+
+
+def enter(order: ValidatedOrder, *, message_id: str, actor: str) -> Entry:
+    """Write one order without routing it: it is PLACED and unclaimed, and the next sweep takes it."""
+    fields = {
+        "symbol": order.symbol,
+        "side": order.side,
+        "quantity": order.quantity,
+        "price": order.price,
+        "counterparty": order.counterparty,
+        "created_at": order.created_at,
+        "extra": order.extra,
+        "message_id": message_id,
+        "digest": order.digest,
+        "status": Status.PLACED,
+    }
+    with transaction.atomic(durable=True):
+        book, created = Order.objects.get_or_create(order_id=order.order_id, defaults=fields)
+        if created:
+            OrderEvent.objects.create(order=book, sequence=1, event=Event.PLACED, actor=actor)
+            return Entry.CREATED
+    return Entry.KNOWN if bytes(book.digest) == order.digest else Entry.CONFLICT
+
+
+_REQUIRE_REVIEW = """
+WITH held AS (
+    SELECT order_id FROM orders WHERE order_id = ANY(%(order_id)s::text[]) AND NOT needs_review
+    ORDER BY order_id FOR UPDATE
+),
+flagged AS (
+    UPDATE orders o
+    SET needs_review = true, review_reason = %(reason)s, version = o.version + 1, updated_at = statement_timestamp()
+    FROM held h WHERE o.order_id = h.order_id AND NOT o.needs_review
+    RETURNING o.order_id, o.version
+)
+INSERT INTO order_events (order_id, sequence, event, actor, reason)
+SELECT order_id, version, 'REVIEW_REQUIRED', %(actor)s, %(reason)s FROM flagged
+"""
+
+
+def require_review(sql: Sql, order_ids: Sequence[str], *, reason: str, actor: str) -> None:
+    """Mark orders as waiting for a person, with their events; those that wait already are left alone."""
+    sql.run(_REQUIRE_REVIEW, {"order_id": sorted(order_ids), "reason": reason, "actor": actor})

@@ -1,0 +1,115 @@
+"""The status of an order, readable without SQL. Never the authority.
+
+A record holds the spec's document as `value`, beside it the fields one may want to query by. An older version
+never overwrites a newer one; what is not final and was written long ago counts as a miss.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from orders import documents
+from orders.lifecycle import FINAL, Status
+from orders.stores.choice import open_store
+from orders.stores.port import Record, StoreUnavailable
+from orders.stores.postgresql import run_in_django
+
+if TYPE_CHECKING:
+    from orders.models import Order
+    from orders.schema import ValidatedOrder
+    from orders.stores.port import Bins, Store
+
+logger = logging.getLogger(__name__)
+
+
+class StatusCache:
+    """`key_pattern` holds {orderId}; `ttl` and `max_age` in seconds."""
+
+    def __init__(self, store: Store, *, key_pattern: str, ttl: int, max_age: float) -> None:
+        self._store = store
+        self._prefix, _, self._suffix = key_pattern.partition("{orderId}")
+        self._ttl = ttl
+        self._max_age = max_age
+
+    def key(self, order_id: str) -> str:
+        return f"{self._prefix}{order_id}{self._suffix}"
+
+    def record(
+        self,
+        order: ValidatedOrder | Order,
+        *,
+        status: Status,
+        route: str | None,
+        version: int,
+        updated_at: datetime,
+        routed_at: datetime | None,
+    ) -> Record:
+        """The record of an order in this state."""
+        bins: Bins = {
+            "value": documents.status_document(order, status=status, route=route, updated_at=updated_at),
+            "status": status.value,
+            "symbol": order.symbol,
+            "counterparty": order.counterparty,
+            "created_at": documents.time_text(order.created_at),
+            "routed_at": documents.time_text(routed_at) if routed_at else None,
+            "version": version,
+            "written_at": int(time.time()),
+        }
+        return Record(self.key(order.order_id), bins, version, self._ttl)
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Write what can be written; an unavailable store costs a warning, SQL serves meanwhile."""
+        try:
+            self._store.write(records)
+        except StoreUnavailable as error:
+            logger.warning("status cache not written (%d orders): %s", len(records), error)
+
+    def put(self, order: Order) -> None:
+        """Write the state of an order as the book has it."""
+        record = self.record(
+            order,
+            status=Status(order.status),
+            route=order.route,
+            version=order.version,
+            updated_at=order.updated_at,
+            routed_at=order.routed_at,
+        )
+        self.write([record])
+
+    def get(self, order_id: str) -> str | None:
+        """The API's document of the order, None when it is not here, too old or not to be had."""
+        key = self.key(order_id)
+        try:
+            bins = self._store.read([key]).get(key)
+        except StoreUnavailable as error:
+            logger.warning("status cache not read: %s", error)
+            return None
+        if bins is None or not self._fresh(bins):
+            return None
+        return documents.api_document_from_cache(str(bins["value"]), _text(bins["routed_at"]))
+
+    def _fresh(self, bins: Bins) -> bool:
+        if bins["status"] in FINAL:
+            return True
+        return time.time() - int(bins["written_at"] or 0) <= self._max_age
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def from_settings(store: Store | None = None) -> StatusCache:
+    """The cache that the configuration names; on Django's own connection unless a `store` is given."""
+    config = settings.CONFIG
+    return StatusCache(
+        store or open_store(config.cache_store, run=run_in_django),
+        key_pattern=config.aerospike.key_pattern,
+        ttl=config.aerospike.ttl_seconds,
+        max_age=config.cache.max_age,
+    )

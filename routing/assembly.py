@@ -1,0 +1,68 @@
+"""The parts of routing, put together as the configuration says: for the consumer and for the retry command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from routing.dispatch import Dispatcher, Settled
+from routing.policy import Policy
+from routing.registry import Registry, RouterEndpoint
+from routing.router import RouterClient
+
+if TYPE_CHECKING:
+    from orders.sql import Sql
+    from routing.reactor import Reactor
+    from routing.sql_gate import SqlGate
+
+
+class Routing:
+    """The dispatcher with its router client and the endpoint that the registry names."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        sql: Sql,
+        gate: SqlGate,
+        *,
+        publish_in: float | None,
+        actor: str,
+        on_settled: Callable[[list[Settled]], None],
+        on_ready: Callable[[], None],
+    ) -> None:
+        """`on_ready`: called once, when the registry has answered or failed for the first time."""
+        router, registry = settings.CONFIG.router, settings.CONFIG.service_registry
+        self._client = RouterClient(reactor, timeout=router.timeout, in_flight=router.in_flight)
+        self.endpoint = RouterEndpoint(
+            reactor,
+            Registry(registry.endpoint, path=registry.path, timeout=registry.timeout),
+            registry.router_service,
+            interval=registry.lookup_interval,
+            on_first_outcome=on_ready,
+        )
+        self.dispatcher = Dispatcher(
+            reactor,
+            sql,
+            gate,
+            self._client,
+            self.endpoint,
+            policy=Policy(
+                timeout=router.timeout,
+                max_retries=router.max_retries,
+                honours_idempotency_key=router.honours_idempotency_key,
+                base=router.backoff,
+                cap=router.max_backoff,
+            ),
+            publish_in=publish_in,
+            actor=actor,
+            on_settled=on_settled,
+        )
+
+    def start(self) -> None:
+        self.endpoint.start()
+
+    def close(self) -> None:
+        self.endpoint.stop()
+        self._client.close()

@@ -1,0 +1,150 @@
+"""Claims: who routes an order now.
+
+Note on claims: a claim is a UUID and an end, written by the statement that writes or takes the order. Whoever
+holds a live one may call the router; settling asks for it again. Ends are SQL's clock, so that a worker whose
+clock is wrong does no harm; a worker measures its own time monotonically from before the statement was sent.
+A claim that ran out unreleased means that a call may have gone out: taking such an order records an UNKNOWN
+attempt and marks it `expired`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from orders.lifecycle import Status
+from orders.schema import ValidatedOrder
+
+if TYPE_CHECKING:
+    from orders.book import Arrival
+    from orders.sql import Sql
+
+
+@dataclass(slots=True, eq=False)
+class Claimed:
+    """An order this process may route until `deadline` (seconds of `time.monotonic`)."""
+
+    order: ValidatedOrder
+    message_id: str
+    status: Status
+    claim: UUID
+    deadline: float
+    attempts: int = 0  # rows of order_routes when it was taken
+    expired: bool = False  # an earlier claim ran out: a call may have gone out already
+    tries: int = 0  # calls under this claim
+    ticket: Any = field(default=None)  # whatever the submitter wants back with the outcome
+
+
+@dataclass(slots=True, frozen=True)
+class Known:
+    """What the book says of an order that was there already. `claimed` is set when it could be taken."""
+
+    same_content: bool
+    claimed: Claimed | None
+
+
+# The columns of an order as _order() reads them.
+_FIELDS = """o.order_id, o.symbol, o.side, o.quantity, o.price, o.counterparty, o.created_at, o.extra::text,
+             o.digest, o.message_id, o.status, o.attempts"""
+_UNCLAIMED = "(o.claimed_until IS NULL OR o.claimed_until <= statement_timestamp())"
+
+# `chosen` holds the locked rows to take: order_id, expired.
+_TAKE = """
+taken AS (
+    UPDATE orders o
+    SET claim = %(claim)s, claimed_until = statement_timestamp() + %(hold)s * interval '1 second',
+        attempts = o.attempts + c.expired::int
+    FROM chosen c WHERE o.order_id = c.order_id
+    RETURNING o.*, c.expired
+),
+lost AS (
+    INSERT INTO order_routes (id, order_id, attempt, outcome, error, decided_by)
+    SELECT gen_random_uuid(), order_id, attempts, 'UNKNOWN', 'the claim ran out before its call was settled',
+           %(actor)s
+    FROM taken WHERE expired
+)
+"""
+
+_CLAIM_DUE = f"""
+WITH placed AS (
+    SELECT o.order_id, o.claim IS NOT NULL AS expired FROM orders o
+    WHERE o.status = 'PLACED' AND {_UNCLAIMED}
+    LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+),
+parked AS (
+    SELECT o.order_id, o.claim IS NOT NULL AS expired FROM orders o
+    WHERE o.status = 'PENDING_ROUTE' AND NOT o.needs_review AND o.due_at <= statement_timestamp() AND {_UNCLAIMED}
+    ORDER BY o.due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+),
+chosen AS (SELECT * FROM placed UNION ALL SELECT * FROM parked LIMIT %(limit)s),
+{_TAKE}
+SELECT {_FIELDS}, o.expired FROM taken o ORDER BY o.order_id
+"""  # noqa: S608 - composed of constants
+
+_CLAIM_KNOWN = f"""
+WITH known AS (
+    SELECT * FROM unnest(%(order_id)s::text[], %(digest)s::bytea[]) AS k (order_id, digest)
+),
+chosen AS (
+    SELECT o.order_id, o.claim IS NOT NULL AND o.claim <> %(claim)s AS expired
+    FROM orders o JOIN known k ON o.order_id = k.order_id AND o.digest = k.digest
+    WHERE o.claim = %(claim)s
+       OR (({_UNCLAIMED}) AND (o.status = 'PLACED' OR (
+               o.status = 'PENDING_ROUTE' AND NOT o.needs_review AND o.due_at <= statement_timestamp())))
+    ORDER BY o.order_id FOR UPDATE OF o SKIP LOCKED
+),
+{_TAKE}
+SELECT {_FIELDS}, coalesce(t.expired, false), o.digest = k.digest, t.order_id IS NOT NULL
+FROM known k JOIN orders o ON o.order_id = k.order_id LEFT JOIN taken t ON t.order_id = o.order_id
+"""  # noqa: S608 - composed of constants
+
+_RELEASE = """
+UPDATE orders SET claim = NULL, claimed_until = NULL
+WHERE order_id = ANY(%(order_id)s) AND claim = ANY(%(claim)s)
+"""
+
+
+def claim_due(sql: Sql, *, limit: int, hold: float, actor: str) -> list[Claimed]:
+    """Take up to `limit` orders that wait for routing: PLACED ones nobody holds, parked ones that are due."""
+    deadline = time.monotonic() + hold
+    claim = uuid4()
+    rows = sql.run(_CLAIM_DUE, {"limit": limit, "claim": claim, "hold": hold, "actor": actor})
+    return [_claimed(row, claim, deadline, expired=row[12]) for row in rows]
+
+
+def claim_known(
+    sql: Sql, arrivals: Sequence[Arrival], *, claim: UUID, hold: float, actor: str
+) -> Mapping[str, Known]:
+    """What the book says of orders that `place` did not return; those that wait for routing are taken.
+
+    An order that already bears `claim` was placed by a statement whose answer was lost: it is ours.
+    """
+    deadline = time.monotonic() + hold
+    ordered = sorted(arrivals, key=lambda arrival: arrival.order.order_id)
+    parameters = {
+        "order_id": [arrival.order.order_id for arrival in ordered],
+        "digest": [arrival.order.digest for arrival in ordered],
+        "claim": claim,
+        "hold": hold,
+        "actor": actor,
+    }
+    return {
+        row[0]: Known(row[13], _claimed(row, claim, deadline, expired=row[12]) if row[14] else None)
+        for row in sql.run(_CLAIM_KNOWN, parameters)
+    }
+
+
+def release(sql: Sql, claimed: Iterable[Claimed]) -> None:
+    """Give up claims under which no call is out; whoever sweeps next may take the orders."""
+    held = sorted(claimed, key=lambda work: work.order.order_id)
+    if held:
+        claims = list({work.claim for work in held})
+        sql.run(_RELEASE, {"order_id": [work.order.order_id for work in held], "claim": claims})
+
+
+def _claimed(row: tuple[Any, ...], claim: UUID, deadline: float, *, expired: bool) -> Claimed:
+    order = ValidatedOrder(*row[:9])
+    return Claimed(order, row[9], Status(row[10]), claim, deadline, attempts=row[11], expired=expired)

@@ -1,0 +1,265 @@
+"""What became of routing, written into the book: set-based statements, each settling a batch.
+
+Every one asks for the claim again: an order that is no longer ours is left alone, and its answer recorded as LATE.
+Attempt ids are made before the call, so that a repeated statement finds its own rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from orders.lifecycle import ROUTABLE
+from orders.schema import ValidatedOrder
+from routing.models import Outcome
+
+if TYPE_CHECKING:
+    from orders.sql import Sql
+    from routing.claims import Claimed
+    from routing.router import Answer
+
+
+@dataclass(slots=True, frozen=True)
+class Attempt:
+    """One call and its answer."""
+
+    id: UUID
+    work: Claimed
+    endpoint: str
+    answer: Answer
+
+
+@dataclass(slots=True, frozen=True)
+class Parking:
+    """An order to be parked: the machine tries again after `due_in` seconds, or a person must look (None)."""
+
+    work: Claimed
+    due_in: float | None
+    reason: str
+
+
+@dataclass(slots=True, frozen=True)
+class Change:
+    """The state an order was left in: its event number and the time (SQL's)."""
+
+    version: int
+    at: datetime
+
+
+_ROUTABLE = "('" + "', '".join(ROUTABLE) + "')"
+_ATTEMPTS = """
+    SELECT * FROM unnest(%(order_id)s::text[], %(claim)s::uuid[], %(id)s::uuid[], %(outcome)s::text[],
+                         %(route)s::text[], %(endpoint)s::text[], %(http_status)s::int[], %(latency_ms)s::float8[],
+                         %(error)s::text[])
+    AS a (order_id, claim, id, outcome, route, endpoint, http_status, latency_ms, error)
+"""
+
+_SETTLE_ROUTED = f"""
+WITH attempt AS ({_ATTEMPTS}),
+routed AS (
+    UPDATE orders o
+    SET status = 'ROUTED', route = a.route, routed_at = statement_timestamp(), updated_at = statement_timestamp(),
+        version = o.version + 1, attempts = o.attempts + 1, due_at = NULL, claim = NULL, claimed_until = NULL
+    FROM attempt a
+    WHERE o.order_id = a.order_id AND o.claim = a.claim AND o.status IN {_ROUTABLE}
+    RETURNING o.order_id, o.version, o.attempts, a.id
+),
+decided AS (
+    INSERT INTO order_routes (id, order_id, attempt, outcome, route, endpoint, http_status, latency_ms, decided_by,
+                              decided_at, publish_after)
+    SELECT a.id, a.order_id, r.attempts, 'ACCEPTED', a.route, a.endpoint, a.http_status, a.latency_ms, %(actor)s,
+           statement_timestamp(), statement_timestamp() + %(publish_in)s::float8 * interval '1 second'
+    FROM routed r JOIN attempt a ON a.id = r.id
+),
+told AS (
+    INSERT INTO order_events (order_id, sequence, event, actor, at)
+    SELECT order_id, version, 'ROUTED', %(actor)s, statement_timestamp() FROM routed
+),
+marked AS (
+    UPDATE order_routes SET published_at = statement_timestamp()
+    WHERE id = ANY(%(published)s::uuid[]) AND published_at IS NULL
+)
+SELECT id, version, statement_timestamp() FROM routed
+"""  # noqa: S608 - composed of constants
+
+_FIND_ATTEMPTS = """
+SELECT r.id, o.version, r.decided_at FROM order_routes r JOIN orders o ON o.order_id = r.order_id
+WHERE r.id = ANY(%(id)s::uuid[]) AND r.outcome <> 'LATE'
+"""
+
+_NOTE_FAILURES = f"""
+WITH attempt AS ({_ATTEMPTS}),
+counted AS (
+    UPDATE orders o SET attempts = o.attempts + 1
+    FROM attempt a
+    WHERE o.order_id = a.order_id AND o.claim = a.claim AND o.status IN {_ROUTABLE}
+      AND NOT EXISTS (SELECT FROM order_routes r WHERE r.id = a.id)
+    RETURNING o.order_id, o.attempts, a.id
+)
+INSERT INTO order_routes (id, order_id, attempt, outcome, endpoint, http_status, latency_ms, error, decided_by)
+SELECT a.id, a.order_id, c.attempts, a.outcome, a.endpoint, a.http_status, a.latency_ms, a.error, %(actor)s
+FROM counted c JOIN attempt a ON a.id = c.id
+RETURNING id
+"""  # noqa: S608 - composed of constants
+
+_PARK = f"""
+WITH parking AS (
+    SELECT * FROM unnest(%(order_id)s::text[], %(claim)s::uuid[], %(due_in)s::float8[], %(reason)s::text[])
+    AS p (order_id, claim, due_in, reason)
+),
+held AS (
+    SELECT o.order_id, o.status AS was, p.due_in, p.reason, p.due_in IS NULL AND NOT o.needs_review AS to_review
+    FROM orders o JOIN parking p ON o.order_id = p.order_id AND o.claim = p.claim
+    WHERE o.status IN {_ROUTABLE}
+    ORDER BY o.order_id FOR UPDATE OF o
+),
+parked AS (
+    UPDATE orders o
+    SET status = 'PENDING_ROUTE', due_at = statement_timestamp() + h.due_in * interval '1 second',
+        needs_review = o.needs_review OR h.to_review,
+        review_reason = CASE WHEN h.to_review THEN h.reason ELSE o.review_reason END,
+        version = o.version + (h.was <> 'PENDING_ROUTE')::int + h.to_review::int,
+        updated_at = statement_timestamp(), claim = NULL, claimed_until = NULL
+    FROM held h WHERE o.order_id = h.order_id
+    RETURNING o.order_id, o.version, h.was, h.to_review, h.reason
+),
+told AS (
+    INSERT INTO order_events (order_id, sequence, event, actor, reason)
+    SELECT order_id, version - to_review::int, 'PENDING_ROUTE', %(actor)s, reason
+    FROM parked WHERE was <> 'PENDING_ROUTE'
+    UNION ALL
+    SELECT order_id, version, 'REVIEW_REQUIRED', %(actor)s, reason FROM parked WHERE to_review
+)
+SELECT order_id, version, statement_timestamp() FROM parked
+"""  # noqa: S608 - composed of constants
+
+_RECORD_LATE = f"""
+WITH attempt AS ({_ATTEMPTS}),
+held AS (
+    SELECT o.order_id, a.id, a.outcome = 'ACCEPTED' AND NOT o.needs_review AS to_review
+    FROM orders o JOIN attempt a ON o.order_id = a.order_id
+    WHERE NOT EXISTS (SELECT FROM order_routes r WHERE r.id = a.id)
+    ORDER BY o.order_id FOR UPDATE OF o
+),
+counted AS (
+    UPDATE orders o
+    SET attempts = o.attempts + 1, version = o.version + h.to_review::int,
+        needs_review = o.needs_review OR h.to_review,
+        review_reason = CASE WHEN h.to_review THEN 'the router accepted after the claim was lost: '
+                             || (SELECT a.route FROM attempt a WHERE a.id = h.id) ELSE o.review_reason END,
+        updated_at = CASE WHEN h.to_review THEN statement_timestamp() ELSE o.updated_at END
+    FROM held h WHERE o.order_id = h.order_id
+    RETURNING o.order_id, o.version, o.attempts, o.review_reason, h.id, h.to_review
+),
+told AS (
+    INSERT INTO order_events (order_id, sequence, event, actor, reason)
+    SELECT order_id, version, 'REVIEW_REQUIRED', %(actor)s, review_reason FROM counted WHERE to_review
+)
+INSERT INTO order_routes (id, order_id, attempt, outcome, route, endpoint, http_status, latency_ms, error, decided_by)
+SELECT a.id, a.order_id, c.attempts, 'LATE', a.route, a.endpoint, a.http_status, a.latency_ms, a.error, %(actor)s
+FROM counted c JOIN attempt a ON a.id = c.id
+"""  # noqa: S608 - composed of constants
+
+_MARK_PUBLISHED = """
+UPDATE order_routes SET published_at = statement_timestamp()
+WHERE id = ANY(%(published)s::uuid[]) AND published_at IS NULL
+"""
+
+# The relay takes what it is to publish by moving `publish_after` on: another one, or a crash, finds it later.
+_TAKE_UNPUBLISHED = """
+WITH due AS (
+    SELECT id FROM order_routes
+    WHERE published_at IS NULL AND publish_after <= statement_timestamp()
+    ORDER BY publish_after LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE order_routes r SET publish_after = statement_timestamp() + %(hold)s::float8 * interval '1 second'
+FROM due, orders o WHERE r.id = due.id AND o.order_id = r.order_id
+RETURNING r.id, r.route, r.decided_at, o.message_id, o.order_id, o.symbol, o.side, o.quantity, o.price,
+          o.counterparty, o.created_at, o.extra::text, o.digest
+"""
+
+
+def settle_routed(
+    sql: Sql, attempts: Sequence[Attempt], *, published: Sequence[UUID], publish_in: float | None, actor: str
+) -> dict[UUID, Change]:
+    """Write accepted routes with their events; by attempt id, those that were ours to write.
+
+    `publish_in`: seconds after which the relay may publish them, None: never. `published`: attempts whose
+    publication is confirmed, marked in the same statement.
+    """
+    parameters = _columns(attempts, actor) | {"publish_in": publish_in, "published": list(published)}
+    settled = {row[0]: Change(row[1], row[2]) for row in sql.run(_SETTLE_ROUTED, parameters)}
+    if len(settled) < len(attempts):
+        missing = [attempt.id for attempt in attempts if attempt.id not in settled]
+        settled |= {row[0]: Change(row[1], row[2]) for row in sql.run(_FIND_ATTEMPTS, {"id": missing})}
+    return settled
+
+
+def note_failures(sql: Sql, attempts: Sequence[Attempt], *, actor: str) -> set[UUID]:
+    """Write failed attempts; the ids of those whose order is still ours."""
+    noted = {row[0] for row in sql.run(_NOTE_FAILURES, _columns(attempts, actor))}
+    if len(noted) < len(attempts):
+        missing = [attempt.id for attempt in attempts if attempt.id not in noted]
+        noted |= {row[0] for row in sql.run(_FIND_ATTEMPTS, {"id": missing})}
+    return noted
+
+
+def park(sql: Sql, parkings: Sequence[Parking], *, actor: str) -> dict[str, Change]:
+    """Leave orders for later or for a person; by order id, those that were ours to park."""
+    ordered = sorted(parkings, key=lambda parking: parking.work.order.order_id)
+    parameters = {
+        "order_id": [parking.work.order.order_id for parking in ordered],
+        "claim": [parking.work.claim for parking in ordered],
+        "due_in": [parking.due_in for parking in ordered],
+        "reason": [parking.reason for parking in ordered],
+        "actor": actor,
+    }
+    return {row[0]: Change(row[1], row[2]) for row in sql.run(_PARK, parameters)}
+
+
+def record_late(sql: Sql, attempts: Sequence[Attempt], *, actor: str) -> None:
+    """Write answers whose claim was lost; one that accepted puts its order before a person."""
+    sql.run(_RECORD_LATE, _columns(attempts, actor))
+
+
+@dataclass(slots=True, frozen=True)
+class Unpublished:
+    """An accepted route that the routed queue has not confirmed."""
+
+    id: UUID
+    route: str
+    decided_at: datetime
+    message_id: str
+    order: ValidatedOrder
+
+
+def take_unpublished(sql: Sql, *, limit: int, hold: float) -> list[Unpublished]:
+    """Take up to `limit` routes that are due for publication, for `hold` seconds."""
+    return [
+        Unpublished(row[0], row[1], row[2], row[3], ValidatedOrder(*row[4:]))
+        for row in sql.run(_TAKE_UNPUBLISHED, {"limit": limit, "hold": hold})
+    ]
+
+
+def mark_published(sql: Sql, published: Sequence[UUID]) -> None:
+    sql.run(_MARK_PUBLISHED, {"published": list(published)})
+
+
+def _columns(attempts: Sequence[Attempt], actor: str) -> dict[str, Any]:
+    ordered = sorted(attempts, key=lambda attempt: attempt.work.order.order_id)
+    answers = [attempt.answer for attempt in ordered]
+    return {
+        "order_id": [attempt.work.order.order_id for attempt in ordered],
+        "claim": [attempt.work.claim for attempt in ordered],
+        "id": [attempt.id for attempt in ordered],
+        "outcome": [Outcome(answer.outcome).value for answer in answers],
+        "route": [answer.route for answer in answers],
+        "endpoint": [attempt.endpoint for attempt in ordered],
+        "http_status": [answer.http_status for answer in answers],
+        "latency_ms": [answer.latency_ms for answer in answers],
+        "error": [answer.error for answer in answers],
+        "actor": actor,
+    }

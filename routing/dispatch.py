@@ -1,0 +1,244 @@
+"""Claimed orders in, settled orders out: the router calls in flight and what becomes of them.
+
+Nothing here knows where an order came from. Calls are made from `waiting`; answers gather in `_answers` and are
+written a batch at a time, as many as one pass of the loop brought. While SQL is away everything stays where it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from orders import documents
+from orders.lifecycle import Status
+from orders.sql import SqlUnavailable
+from routing import claims, decisions
+from routing.decisions import Attempt, Change, Parking
+from routing.models import Outcome
+from routing.policy import Policy, Retry
+
+if TYPE_CHECKING:
+    from orders.sql import Sql
+    from routing.claims import Claimed
+    from routing.reactor import Reactor
+    from routing.registry import RouterEndpoint
+    from routing.router import Answer, RouterClient
+    from routing.sql_gate import SqlGate
+
+
+@dataclass(slots=True, frozen=True)
+class Settled:
+    """How the routing of an order ended. `change` is None where the order was no longer ours.
+
+    `released`: it did not end, the claim was given up before a call.
+    """
+
+    work: Claimed
+    status: Status
+    change: Change | None
+    attempt_id: UUID | None = None
+    route: str | None = None
+    released: bool = False
+
+
+class Dispatcher:
+    """`actor` signs events and attempts; `publish_in` (seconds, None: never) is when the relay may publish."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        sql: Sql,
+        gate: SqlGate,
+        router: RouterClient,
+        endpoint: RouterEndpoint,
+        *,
+        policy: Policy,
+        publish_in: float | None,
+        actor: str,
+        on_settled: Callable[[list[Settled]], None],
+    ) -> None:
+        self._reactor = reactor
+        self._sql = sql
+        self._gate = gate
+        self._router = router
+        self._endpoint = endpoint
+        self._policy = policy
+        self._publish_in = publish_in
+        self._actor = actor
+        self._on_settled = on_settled
+        self._waiting: deque[Claimed] = deque()
+        self._retrying: set[Claimed] = set()
+        self._in_flight = 0
+        self._answers: list[Attempt] = []
+        self._parkings: list[Parking] = []
+        self._published: list[UUID] = []
+        self._turn_due = False
+        self._draining = False
+        gate.listen(lambda is_open: self._soon() if is_open else None)
+
+    @property
+    def free(self) -> int:
+        """How many more orders may be claimed: nobody claims more than it has free call slots for."""
+        return 0 if self._draining else max(0, self._router.free - len(self._waiting))
+
+    @property
+    def idle(self) -> bool:
+        return not (
+            self._in_flight
+            or self._waiting
+            or self._retrying
+            or self._answers
+            or self._parkings
+            or self._published
+        )
+
+    def submit(self, claimed: Iterable[Claimed]) -> None:
+        self._waiting.extend(claimed)
+        self._soon()
+
+    def published(self, attempt_id: UUID) -> None:
+        """Mark this route as published with the next batch that is settled."""
+        self._published.append(attempt_id)
+
+    def flush(self) -> None:
+        """Write the marks of what is published now; called when there is nothing to settle."""
+        if self._published and not self._answers:
+            self._soon()
+
+    def drain(self) -> None:
+        """Start no more calls and give up the claims under which none is out."""
+        self._draining = True
+        self._soon()
+
+    def _soon(self) -> None:
+        if not self._turn_due:
+            self._turn_due = True
+            self._reactor.call_later(0, self._turn)
+
+    def _turn(self) -> None:
+        self._turn_due = False
+        if not self._gate.open:
+            return
+        try:
+            self._settle_accepted()
+            self._settle_failed()
+            self._start_calls()
+            self._park()
+            self._write_marks()
+        except SqlUnavailable as error:
+            self._gate.close(error)
+
+    def _start_calls(self) -> None:
+        if self._draining:
+            self._release()
+        while self._waiting and self._router.free:
+            work = self._waiting.popleft()
+            endpoint = self._endpoint.current
+            hindrance = self._policy.before(work, now=time.monotonic())
+            if hindrance:
+                self._parkings.append(Parking(work, hindrance.due_in, hindrance.reason))
+            elif endpoint is None:
+                unknown = self._policy.later(
+                    work, "no router is known: the service registry has not named one"
+                )
+                self._parkings.append(Parking(work, unknown.due_in, unknown.reason))
+            else:
+                self._call(work, endpoint)
+
+    def _call(self, work: Claimed, endpoint: str) -> None:
+        self._in_flight += 1
+        work.tries += 1
+        self._router.post(
+            endpoint,
+            documents.router_body(work.order),
+            idempotency_key=work.order.order_id,
+            traceparent=None,
+            on_answer=partial(self._answered, uuid4(), work, endpoint),
+        )
+
+    def _answered(self, attempt_id: UUID, work: Claimed, endpoint: str, answer: Answer) -> None:
+        self._in_flight -= 1
+        self._answers.append(Attempt(attempt_id, work, endpoint, answer))
+        self._soon()
+
+    def _settle_accepted(self) -> None:
+        accepted = [attempt for attempt in self._answers if attempt.answer.outcome is Outcome.ACCEPTED]
+        if not accepted:
+            return
+        changes = decisions.settle_routed(
+            self._sql, accepted, published=self._published, publish_in=self._publish_in, actor=self._actor
+        )
+        self._published.clear()
+        late = [attempt for attempt in accepted if attempt.id not in changes]
+        if late:
+            decisions.record_late(self._sql, late, actor=self._actor)
+        self._answers = [
+            attempt for attempt in self._answers if attempt.answer.outcome is not Outcome.ACCEPTED
+        ]
+        self._on_settled(
+            [
+                Settled(a.work, Status.ROUTED, changes.get(a.id), attempt_id=a.id, route=a.answer.route)
+                for a in accepted
+            ]
+        )
+
+    def _settle_failed(self) -> None:
+        failed = self._answers
+        if not failed:
+            return
+        ours = decisions.note_failures(self._sql, failed, actor=self._actor)
+        late = [attempt for attempt in failed if attempt.id not in ours]
+        if late:
+            decisions.record_late(self._sql, late, actor=self._actor)
+        self._answers = []
+        for attempt in failed:
+            if attempt.id in ours:
+                self._follow(attempt)
+        self._on_settled([Settled(attempt.work, attempt.work.status, None) for attempt in late])
+
+    def _follow(self, attempt: Attempt) -> None:
+        work, answer = attempt.work, attempt.answer
+        if answer.outcome is Outcome.UNREACHABLE:
+            self._endpoint.refresh_soon()
+        following = self._policy.after(work, answer, now=time.monotonic())
+        if isinstance(following, Retry):
+            self._retrying.add(work)
+            self._reactor.call_later(following.wait, partial(self._retry, work))
+        else:
+            self._parkings.append(Parking(work, following.due_in, following.reason))
+
+    def _retry(self, work: Claimed) -> None:
+        if work in self._retrying:
+            self._retrying.remove(work)
+            self._waiting.append(work)
+            self._soon()
+
+    def _park(self) -> None:
+        if not self._parkings:
+            return
+        changes = decisions.park(self._sql, self._parkings, actor=self._actor)
+        parked, self._parkings = self._parkings, []
+        self._on_settled(
+            [
+                Settled(parking.work, Status.PENDING_ROUTE, changes.get(parking.work.order.order_id))
+                for parking in parked
+            ]
+        )
+
+    def _write_marks(self) -> None:
+        if self._published and not self._in_flight:
+            decisions.mark_published(self._sql, self._published)
+            self._published.clear()
+
+    def _release(self) -> None:
+        given_up = [*self._waiting, *self._retrying]
+        if given_up:
+            claims.release(self._sql, given_up)
+            self._waiting.clear()
+            self._retrying.clear()
+            self._on_settled([Settled(work, work.status, None, released=True) for work in given_up])
