@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from django.conf import settings
 from django.db import connections
 
+from consumers.amqp import AmqpTransport
+from consumers.amqp_consumer import AmqpConsumer
+from consumers.amqp_parameters import broker_parameters
+from consumers.amqp_publisher import AmqpPublisher
 from consumers.postgres_queue import PostgresQueue
 
 if TYPE_CHECKING:
@@ -30,6 +36,31 @@ def make_transport(reactor: Reactor, *, consume: bool, publish: bool, queue: str
         target = mq.producer_queue if consume else queue or mq.producer_queue
         if target is None:
             raise ValueError("mq.producer_queue is not set: there is no queue to publish to")
+    make = _embedded if mq.embedded else _amqp
+    return make(reactor, source, target)
+
+
+def _amqp(reactor: Reactor, source: str | None, target: str | None) -> Transport:
+    mq = settings.CONFIG.mq
+    declare = mq.queue_type if mq.declare else None
+    consumer = publisher = None
+    if source is not None:
+        consumer = AmqpConsumer(
+            reactor,
+            lambda: broker_parameters(purpose="consumes"),
+            queue=source,
+            prefetch=settings.CONFIG.prefetch,
+            declare=declare,
+            tag=f"{mq.consumer_group}.{socket.gethostname()}.{os.getpid()}",
+        )
+    if target is not None:
+        publisher = AmqpPublisher(
+            reactor, lambda: broker_parameters(purpose="publishes"), queue=target, declare=declare
+        )
+    return AmqpTransport(consumer, publisher)
+
+
+def _embedded(reactor: Reactor, source: str | None, target: str | None) -> Transport:
     return PostgresQueue(
         reactor, _connection_parameters, consume=source, publish=target, prefetch=settings.CONFIG.prefetch
     )

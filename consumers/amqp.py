@@ -1,0 +1,61 @@
+"""AMQP 0-9-1, as RabbitMQ speaks it: the transport port over one connection to consume and one to publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from consumers.amqp_consumer import AmqpConsumer
+from consumers.amqp_publisher import AmqpPublisher
+from consumers.transport import Delivery, Listener, Message, Outcome
+
+
+class AmqpTransport:
+    """A `Transport` of the sides it is given. What consumes is what is up or down; else what publishes."""
+
+    def __init__(self, consumer: AmqpConsumer | None, publisher: AmqpPublisher | None) -> None:
+        self._consumer = consumer
+        self._publisher = publisher
+
+    def start(self, listener: Listener) -> None:
+        if self._consumer is not None:
+            self._consumer.start(listener)
+        if self._publisher is not None:
+            if self._consumer is None:
+                self._publisher.start(listener.on_up, listener.on_down)
+            else:
+                self._publisher.start(lambda: None, lambda _reason: None)
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        self._consuming().ack(deliveries)
+
+    def publish(self, messages: Sequence[Message], on_outcome: Callable[[int, Outcome], None]) -> None:
+        if self._publisher is None:
+            raise RuntimeError("this transport was made without a queue to publish to")
+        self._publisher.publish(messages, on_outcome)
+
+    def pause(self) -> None:
+        self._consuming().pause()
+
+    def resume(self) -> None:
+        self._consuming().resume()
+
+    def depth(self, on_depth: Callable[[int | None], None]) -> None:
+        self._consuming().depth(on_depth)
+
+    def stop(self, on_stopped: Callable[[], None]) -> None:
+        sides = [side for side in (self._consumer, self._publisher) if side is not None]
+        left = len(sides)
+
+        def stopped() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                on_stopped()
+
+        for side in sides:
+            side.stop(stopped)
+
+    def _consuming(self) -> AmqpConsumer:
+        if self._consumer is None:
+            raise RuntimeError("this transport was made without a queue to consume from")
+        return self._consumer

@@ -1,0 +1,49 @@
+"""What went wrong with a broker, in words for whoever reads the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pika import exceptions
+
+_WORDS = {
+    exceptions.IncompatibleProtocolError: (
+        "the broker does not answer as AMQP 0-9-1 does: it speaks AMQP 1.0 only, or expects TLS"
+    ),
+    exceptions.ProbableAuthenticationError: "the broker refused the user name, password or certificate",
+    exceptions.AuthenticationError: "the broker takes none of our ways to log in",
+    exceptions.ProbableAccessDeniedError: "the broker refused this user the virtual host",
+}
+_NOT_FOUND, _PRECONDITION_FAILED = 404, 406
+
+
+def explain(error: BaseException, queue: str) -> str:
+    """Why a connection or channel that was for `queue` ended or could not begin; one line."""
+    cause = _cause(error)
+    for kind, words in _WORDS.items():
+        if isinstance(cause, kind):
+            return words
+    if isinstance(cause, exceptions.ConnectionClosed | exceptions.ChannelClosed):
+        return _explain_close(cause.reply_code, cause.reply_text, queue)
+    return f"{type(cause).__name__}: {cause}".rstrip(": ")
+
+
+def _explain_close(code: int, text: str, queue: str) -> str:
+    if code == _NOT_FOUND and "no queue" in text:
+        return f"queue {queue} does not exist: create it or set mq.declare"
+    if code == _PRECONDITION_FAILED and "inequivalent" in text:
+        return f"queue {queue} exists, but not as mq.queue_type says: {text}"
+    return f"{code} {text}"
+
+
+def _cause(error: Any) -> Any:
+    """The innermost of pika's nested errors."""
+    while True:
+        if getattr(error, "exceptions", None):
+            error = error.exceptions[-1]
+        elif isinstance(getattr(error, "exception", None), BaseException):
+            error = error.exception
+        elif getattr(error, "args", None) and isinstance(error.args[0], BaseException):
+            error = error.args[0]
+        else:
+            return error

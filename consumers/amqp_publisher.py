@@ -1,0 +1,168 @@
+"""The publishing side of AMQP 0-9-1: persistent, mandatory, confirms pipelined, on a connection of its own.
+
+Its own, because a broker short of memory or disk stops reading from connections that publish: were they
+shared, acknowledgements would stop too.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pika import exceptions, spec
+from pika.channel import Channel
+
+from consumers.amqp_link import Link, Parameters
+from consumers.amqp_queues import ensure_queue
+from consumers.transport import Message, Outcome
+from routing.reactor import Reactor
+
+logger = logging.getLogger(__name__)
+
+_PERSISTENT = 2
+# What pika raises, before anything is sent, for properties that AMQP cannot carry.
+_UNSENDABLE = (exceptions.AMQPError, ValueError, TypeError, struct.error)
+
+OnOutcome = Callable[[int, Outcome], None]
+
+
+class AmqpPublisher:
+    """`declare`: the type of the queue to declare, None to leave it to `mandatory` to find out."""
+
+    def __init__(self, reactor: Reactor, parameters: Parameters, *, queue: str, declare: str | None) -> None:
+        self._reactor = reactor
+        self._queue = queue
+        self._declare = declare
+        self._link = Link(
+            reactor, parameters, queue=queue, on_channel=self._on_channel, on_lost=self._on_lost
+        )
+        self._on_up: Callable[[], None]
+        self._on_down: Callable[[str], None]
+        self._channel: Channel | None = None  # once it confirms
+        self._blocked = False
+        self._sequence = 0
+        self._unconfirmed: OrderedDict[int, tuple[str, int, OnOutcome]] = OrderedDict()
+        self._returned: Counter[str] = Counter()  # message ids; a return comes before its confirm
+        self._missing_said = False
+
+    def start(self, on_up: Callable[[], None], on_down: Callable[[str], None]) -> None:
+        self._on_up, self._on_down = on_up, on_down
+        self._link.open()
+
+    def stop(self, on_stopped: Callable[[], None]) -> None:
+        def stopped() -> None:
+            self._forget_session()
+            on_stopped()
+
+        self._link.close(stopped)
+        self._channel = None
+
+    def publish(self, messages: Sequence[Message], on_outcome: OnOutcome) -> None:
+        """Without a connection, or with one that the broker has blocked, nothing is kept waiting: NACKED."""
+        refused = []
+        for index, message in enumerate(messages):
+            if self._channel is None or self._blocked or not self._send(self._channel, message):
+                refused.append(index)
+            else:
+                self._sequence += 1
+                self._unconfirmed[self._sequence] = message.message_id, index, on_outcome
+        if refused:
+            self._reactor.call_later(0, lambda: _refuse(refused, on_outcome))
+
+    def _send(self, channel: Channel, message: Message) -> bool:
+        try:
+            channel.basic_publish(
+                "",
+                self._queue,
+                message.body,
+                spec.BasicProperties(
+                    content_type=message.content_type,
+                    headers=dict(message.headers),
+                    delivery_mode=_PERSISTENT,
+                    correlation_id=message.correlation_id,
+                    message_id=message.message_id,
+                ),
+                mandatory=True,
+            )
+        except _UNSENDABLE as error:
+            logger.error("message %r cannot be sent: %r", message.message_id, error)  # noqa: TRY400 - it says all
+            return False
+        return True
+
+    def _on_channel(self, channel: Channel) -> None:
+        guard = self._reactor.guard
+        connection = channel.connection
+        connection.add_on_connection_blocked_callback(guard(self._on_blocked))
+        connection.add_on_connection_unblocked_callback(guard(self._on_unblocked))
+        channel.add_on_return_callback(guard(self._on_return))
+        confirm = guard(lambda _=None: channel.confirm_delivery(guard(self._on_confirm), guard(confirming)))
+
+        def confirming(_frame: Any) -> None:
+            self._channel = channel
+            self._link.established()
+            self._on_up()
+
+        if self._declare is None:
+            confirm()
+        else:
+            ensure_queue(channel, self._queue, declare=self._declare, callback=confirm)
+
+    def _on_confirm(self, frame: Any) -> None:
+        method = frame.method
+        outcome = Outcome.CONFIRMED if isinstance(method, spec.Basic.Ack) else Outcome.NACKED
+        for message_id, index, on_outcome in self._pop(method.delivery_tag, multiple=method.multiple):
+            if self._returned and self._returned[message_id]:
+                self._returned -= Counter((message_id,))
+                on_outcome(index, Outcome.RETURNED)
+            else:
+                on_outcome(index, outcome)
+
+    def _pop(self, tag: int, *, multiple: bool) -> list[tuple[str, int, OnOutcome]]:
+        if not multiple:
+            return [self._unconfirmed.pop(tag)]
+        popped = []
+        while self._unconfirmed and next(iter(self._unconfirmed)) <= tag:
+            popped.append(self._unconfirmed.popitem(last=False)[1])
+        return popped
+
+    def _on_return(
+        self, _channel: Channel, method: spec.Basic.Return, properties: spec.BasicProperties, _body: bytes
+    ) -> None:
+        self._returned[properties.message_id] += 1
+        if not self._missing_said:
+            self._missing_said = True
+            logger.error(
+                "queue %s does not exist, messages come back: create it or set mq.declare (%s %s)",
+                self._queue,
+                method.reply_code,
+                method.reply_text,
+            )
+
+    def _on_blocked(self, _connection: object, frame: Any) -> None:
+        self._blocked = True
+        logger.warning("the broker takes no messages for the time being: %s", frame.method.reason)
+
+    def _on_unblocked(self, _connection: object, _frame: object) -> None:
+        self._blocked = False
+        logger.info("the broker takes messages again")
+
+    def _on_lost(self, reason: str) -> None:
+        self._forget_session()
+        self._on_down(reason)
+
+    def _forget_session(self) -> None:
+        self._channel = None
+        self._blocked = self._missing_said = False
+        self._sequence = 0
+        self._returned.clear()
+        unconfirmed, self._unconfirmed = self._unconfirmed, OrderedDict()
+        for _, index, on_outcome in unconfirmed.values():
+            on_outcome(index, Outcome.NACKED)
+
+
+def _refuse(indexes: Sequence[int], on_outcome: OnOutcome) -> None:
+    for index in indexes:
+        on_outcome(index, Outcome.NACKED)
