@@ -26,7 +26,10 @@ def dying_with_parent(argv: Sequence[str | Path], death: signal.Signals) -> list
 
 
 class Child:
-    """A running process of its own session, its output in a log file."""
+    """A running process of its own session.
+
+    `log`: the file for what it says; `output`: for its stdout apart; `folder`: where it runs.
+    """
 
     def __init__(
         self,
@@ -34,6 +37,8 @@ class Child:
         *,
         name: str,
         log: Path,
+        output: Path | None = None,
+        folder: Path | None = None,
         env: Mapping[str, str] | None = None,
         stop: signal.Signals = signal.SIGTERM,
         pass_fds: Sequence[int] = (),
@@ -41,13 +46,14 @@ class Child:
         self.name = name
         self.log = log
         self._stop = stop
-        with log.open("ab") as output:
+        with log.open("ab") as said, (output or log).open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603 - argv is the callers', never a shell's
                 [*map(str, argv)],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=out,
+                stderr=said,
                 env=env,
+                cwd=folder,
                 pass_fds=pass_fds,
                 # The terminal's Ctrl-C is for the parent, which stops its children in order.
                 start_new_session=True,
@@ -61,12 +67,22 @@ class Child:
         *,
         name: str,
         log: Path,
+        output: Path | None = None,
+        folder: Path | None = None,
         env: Mapping[str, str] | None = None,
         stop: signal.Signals = signal.SIGTERM,
         patience: float = 30.0,
     ) -> Iterator[Self]:
         """A child that ends with the block: by `stop`, after `patience` seconds by SIGKILL."""
-        child = cls(dying_with_parent(argv, stop), name=name, log=log, env=env, stop=stop)
+        child = cls(
+            dying_with_parent(argv, stop),
+            name=name,
+            log=log,
+            output=output,
+            folder=folder,
+            env=env,
+            stop=stop,
+        )
         try:
             yield child
         finally:
@@ -84,14 +100,14 @@ class Child:
         """Raise `EmbeddedError` with the end of its log unless it runs."""
         if (code := self.exit_code()) is not None:
             raise EmbeddedError(
-                f"{self.name} ended with status {code}. The end of {self.log}:\n{self.tail()}"
+                f"{self.name} ended with status {code}. {self.log} ends with:\n{self._tail()}"
             )
 
-    def tail(self) -> str:
-        """The end of the log."""
-        with self.log.open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
-            return log.read().decode(errors="replace").strip()
+    def finished(self) -> bool:
+        """Whether it has ended well. Raises `EmbeddedError` with the end of its log if it ended otherwise."""
+        if self.exit_code():
+            self.check()
+        return self.exit_code() == 0
 
     def stop(self, patience: float) -> None:
         """End it and what it started: by its signal, after `patience` seconds by SIGKILL."""
@@ -102,3 +118,8 @@ class Child:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def _tail(self) -> str:
+        with self.log.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
+            return log.read().decode(errors="replace").strip()

@@ -42,7 +42,7 @@ def await_port(port: int, child: Child, *, patience: float) -> None:
         except OSError:
             if time.monotonic() > until:
                 raise TimeoutError(
-                    f"{child.name}: no connection after {patience:.0f} s\n{child.tail()}"
+                    f"{child.name}: no connection after {patience:.0f} s\n{child.log}"
                 ) from None
             time.sleep(0.05)
         else:
