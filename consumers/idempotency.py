@@ -24,7 +24,7 @@ class Idempotency:
     """`ttl` in seconds; `epoch` is raised after a restore of SQL, which makes all older marks void."""
 
     def __init__(self, store: Store, *, ttl: int, epoch: int) -> None:
-        self._store = store
+        self.store = store
         self._ttl = ttl
         self._prefix = "idempotency:" if epoch == 1 else f"idempotency:{epoch}:"
 
@@ -36,7 +36,7 @@ class Idempotency:
         """The order ids among `arrivals` that are marked with the same content."""
         keys = {self._prefix + arrival.order.order_id: arrival.order for arrival in arrivals}
         try:
-            marks = self._store.read(list(keys))
+            marks = self.store.read(list(keys))
         except StoreUnavailable as error:
             logger.warning("idempotency marks not read, SQL decides: %s", error)
             return set()
@@ -44,6 +44,6 @@ class Idempotency:
 
     def write(self, records: Sequence[Record]) -> None:
         try:
-            self._store.write(records)
+            self.store.write(records)
         except StoreUnavailable as error:
             logger.warning("idempotency marks not written (%d), SQL decides: %s", len(records), error)

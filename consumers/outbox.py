@@ -92,7 +92,7 @@ class Outbox:
         else:
             logger.warning(
                 "order %s is routed but not published (%s), the relay tries again in %.0f s",
-                route.order.order_id,
+                route.order_id,
                 outcome.value,
                 RELAY_AFTER,
             )
@@ -106,8 +106,8 @@ class Outbox:
 def _message(route: Unpublished) -> Message:
     return Message(
         documents.routed_message(
-            route.order, route=route.route, routed_at=route.decided_at, message_id=route.message_id
+            route.core, route=route.route, routed_at=route.decided_at, message_id=route.message_id
         ),
-        message_id=f"routed:{route.order.order_id}",
+        message_id=f"routed:{route.order_id}",
         correlation_id=route.message_id,
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from orders.schema import ValidatedOrder
     from orders.sql import Sql
     from orders.status_cache import StatusCache
-    from routing.decisions import Change
     from routing.dispatch import Dispatcher, Settled
     from routing.reactor import Reactor
     from routing.sql_gate import SqlGate
@@ -297,24 +296,32 @@ class Pipeline:
         placed = book.place(self._sql, arrivals, claim=batch.claim, hold=hold, actor=self._actor)
         known = [arrival for arrival in arrivals if arrival.order.order_id not in placed]
         resumed = self._recognise(batch, known, rejections) if known else []
-        records = []
-        for arrival in arrivals:
-            order = arrival.order
-            placed_at = placed.get(order.order_id)
-            if placed_at is None:
-                continue
-            job = batch.jobs[order.order_id]
-            claimed.append(
-                Claimed(order, arrival.message_id, Status.PLACED, batch.claim, deadline, ticket=job)
+        fresh = [
+            Claimed(arrival.order, arrival.message_id, Status.PLACED, batch.claim, deadline)
+            for arrival in arrivals
+            if arrival.order.order_id in placed
+        ]
+        for work in fresh:
+            work.ticket = batch.jobs[work.order.order_id]
+        self._cache_placed(fresh, placed)
+        claimed += fresh + resumed
+
+    def _cache_placed(self, fresh: Sequence[Claimed], placed: Mapping[str, datetime]) -> None:
+        if fresh:
+            self._cache.write(
+                [
+                    self._cache.record(
+                        work.order,
+                        work.core,
+                        status=Status.PLACED,
+                        route=None,
+                        version=1,
+                        updated_at=placed[work.order.order_id],
+                        routed_at=None,
+                    )
+                    for work in fresh
+                ]
             )
-            records.append(
-                self._cache.record(
-                    order, status=Status.PLACED, route=None, version=1, updated_at=placed_at, routed_at=None
-                )
-            )
-        claimed.extend(resumed)
-        if records:
-            self._cache.write(records)
 
     def _recognise(
         self, batch: Batch, arrivals: Sequence[Arrival], rejections: list[Rejection]
@@ -349,7 +356,7 @@ class Pipeline:
     # After routing
 
     def on_settled(self, settled: Sequence[Settled]) -> None:
-        self._remember([(end, end.change) for end in settled if end.change])
+        self._remember([end for end in settled if end.change])
         to_publish: list[Unpublished] = []
         for end in settled:
             job: Job | None = end.work.ticket
@@ -367,29 +374,26 @@ class Pipeline:
         """What to publish of a routed order; its message is acknowledged when that is answered."""
         if not self._limits.publishes:
             return []
+        order_id = end.work.order.order_id
         if end.attempt_id is None or end.route is None or end.change is None:
-            raise AssertionError(f"order {end.work.order.order_id} is routed without a route")
+            raise AssertionError(f"order {order_id} is routed without a route")
         if end.work.ticket:
             self._unconfirmed[end.attempt_id] = end.work.ticket.delivery
-        return [Unpublished(end.attempt_id, end.route, end.change.at, end.work.message_id, end.work.order)]
-
-    def _remember(self, changed: Sequence[tuple[Settled, Change]]) -> None:
-        """Cache and idempotency mark, one batch each."""
-        records, marks = [], []
-        for end, change in changed:
-            routed_at = change.at if end.status is Status.ROUTED else None
-            records.append(
-                self._cache.record(
-                    end.work.order,
-                    status=end.status,
-                    route=end.route,
-                    version=change.version,
-                    updated_at=change.at,
-                    routed_at=routed_at,
-                )
+        return [
+            Unpublished(
+                end.attempt_id, end.route, end.change.at, end.work.message_id, order_id, end.work.core
             )
-            marks.append(self._idempotency.record(end.work.order, end.work.message_id))
-        if records:
+        ]
+
+    def _remember(self, changed: Sequence[Settled]) -> None:
+        """Cache and idempotency mark: one batch where one store keeps both."""
+        if not changed:
+            return
+        records = [end.record(self._cache) for end in changed]
+        marks = [self._idempotency.record(end.work.order, end.work.message_id) for end in changed]
+        if self._cache.store is self._idempotency.store:
+            self._cache.write(records + marks)
+        else:
             self._cache.write(records)
             self._idempotency.write(marks)
 

@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 # How often the book is swept for orders that wait and routes that are unpublished, seconds.
 SWEEP_INTERVAL = 1.0
-_DRAIN_CHECK = 0.02
+_SWEEP_ONCE = 0.1
+_IDLE_CHECK = 0.02
 
 
 class Worker:
@@ -41,6 +42,7 @@ class Worker:
         config = settings.CONFIG
         actor = f"{config.service.name}@{socket.gethostname()}:{os.getpid()}"
         self._once = once
+        self._interval = _SWEEP_ONCE if once else SWEEP_INTERVAL
         self._drain_timeout = config.service.drain_timeout
         self._stopping = False
         self.tally = Tally()
@@ -95,7 +97,7 @@ class Worker:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         self._routing.start()
-        self._reactor.call_later(SWEEP_INTERVAL, self._every_second)
+        self._reactor.call_later(self._interval, self._sweep)
         try:
             self._reactor.run()
         finally:
@@ -127,14 +129,14 @@ class Worker:
         action: Callable[[], None] = self._reactor.stop if self._stopping else self.stop
         self._reactor.add_callback_threadsafe(action)
 
-    def _every_second(self) -> None:
+    def _sweep(self) -> None:
         if self._stopping:
             return
         found = self._pipeline.sweep() | self._outbox.relay()
         self._routing.dispatcher.flush()
         if self._once and not found and self._pipeline.idle:
             self._transport.depth(self._stop_if_empty)
-        self._reactor.call_later(SWEEP_INTERVAL, self._every_second)
+        self._reactor.call_later(self._interval, self._sweep)
 
     def _stop_if_empty(self, depth: int | None) -> None:
         if depth == 0 and self._pipeline.idle:
@@ -145,7 +147,7 @@ class Worker:
             self._close()
         else:
             self._routing.dispatcher.flush()
-            self._reactor.call_later(_DRAIN_CHECK, self._close_when_idle)
+            self._reactor.call_later(_IDLE_CHECK, self._close_when_idle)
 
     def _close(self) -> None:
         self._transport.stop(self._reactor.stop)

@@ -32,7 +32,7 @@ class StatusCache:
     """`key_pattern` holds {orderId}; `ttl` and `max_age` in seconds."""
 
     def __init__(self, store: Store, *, key_pattern: str, ttl: int, max_age: float) -> None:
-        self._store = store
+        self.store = store
         self._prefix, _, self._suffix = key_pattern.partition("{orderId}")
         self._ttl = ttl
         self._max_age = max_age
@@ -43,6 +43,7 @@ class StatusCache:
     def record(
         self,
         order: ValidatedOrder | Order,
+        core: documents.Fragments,
         *,
         status: Status,
         route: str | None,
@@ -50,9 +51,9 @@ class StatusCache:
         updated_at: datetime,
         routed_at: datetime | None,
     ) -> Record:
-        """The record of an order in this state."""
+        """The record of an order in this state; `core`: its encoded fields."""
         bins: Bins = {
-            "value": documents.status_document(order, status=status, route=route, updated_at=updated_at),
+            "value": documents.status_document(core, status=status, route=route, updated_at=updated_at),
             "status": status.value,
             "symbol": order.symbol,
             "counterparty": order.counterparty,
@@ -66,7 +67,7 @@ class StatusCache:
     def write(self, records: Sequence[Record]) -> None:
         """Write what can be written; an unavailable store costs a warning, SQL serves meanwhile."""
         try:
-            self._store.write(records)
+            self.store.write(records)
         except StoreUnavailable as error:
             logger.warning("status cache not written (%d orders): %s", len(records), error)
 
@@ -74,6 +75,7 @@ class StatusCache:
         """Write the state of an order as the book has it."""
         record = self.record(
             order,
+            documents.encode_core(order),
             status=Status(order.status),
             route=order.route,
             version=order.version,
@@ -86,7 +88,7 @@ class StatusCache:
         """The API's document of the order, None when it is not here, too old or not to be had."""
         key = self.key(order_id)
         try:
-            bins = self._store.read([key]).get(key)
+            bins = self.store.read([key]).get(key)
         except StoreUnavailable as error:
             logger.warning("status cache not read: %s", error)
             return None

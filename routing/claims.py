@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from orders.documents import Fragments, encode_core
 from orders.lifecycle import Status
 from orders.schema import ValidatedOrder
 
@@ -35,7 +36,11 @@ class Claimed:
     attempts: int = 0  # rows of order_routes when it was taken
     expired: bool = False  # an earlier claim ran out: a call may have gone out already
     tries: int = 0  # calls under this claim
-    ticket: Any = field(default=None)  # whatever the submitter wants back with the outcome
+    ticket: Any = None  # whatever the submitter wants back with the outcome
+    core: Fragments = field(init=False)  # encoded once for all documents of the order
+
+    def __post_init__(self) -> None:
+        self.core = encode_core(self.order)
 
 
 @dataclass(slots=True, frozen=True)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from orders.documents import Fragments, encode_core
 from orders.lifecycle import ROUTABLE
 from orders.schema import ValidatedOrder
 from routing.models import Outcome
@@ -233,13 +234,14 @@ class Unpublished:
     route: str
     decided_at: datetime
     message_id: str
-    order: ValidatedOrder
+    order_id: str
+    core: Fragments
 
 
 def take_unpublished(sql: Sql, *, limit: int, hold: float) -> list[Unpublished]:
     """Take up to `limit` routes that are due for publication, for `hold` seconds."""
     return [
-        Unpublished(row[0], row[1], row[2], row[3], ValidatedOrder(*row[4:]))
+        Unpublished(row[0], row[1], row[2], row[3], row[4], encode_core(ValidatedOrder(*row[4:])))
         for row in sql.run(_TAKE_UNPUBLISHED, {"limit": limit, "hold": hold})
     ]
 

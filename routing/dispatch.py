@@ -24,6 +24,8 @@ from routing.policy import Policy, Retry
 
 if TYPE_CHECKING:
     from orders.sql import Sql
+    from orders.status_cache import StatusCache
+    from orders.stores.port import Record
     from routing.claims import Claimed
     from routing.reactor import Reactor
     from routing.registry import RouterEndpoint
@@ -44,6 +46,20 @@ class Settled:
     attempt_id: UUID | None = None
     route: str | None = None
     released: bool = False
+
+    def record(self, cache: StatusCache) -> Record:
+        """The cache's record of the state it was left in; only where it has changed."""
+        if self.change is None:
+            raise ValueError(f"order {self.work.order.order_id} was not changed")
+        return cache.record(
+            self.work.order,
+            self.work.core,
+            status=self.status,
+            route=self.route,
+            version=self.change.version,
+            updated_at=self.change.at,
+            routed_at=self.change.at if self.status is Status.ROUTED else None,
+        )
 
 
 class Dispatcher:
@@ -155,7 +171,7 @@ class Dispatcher:
         work.tries += 1
         self._router.post(
             endpoint,
-            documents.router_body(work.order),
+            documents.router_body(work.core),
             idempotency_key=work.order.order_id,
             traceparent=None,
             on_answer=partial(self._answered, uuid4(), work, endpoint),
