@@ -37,3 +37,8 @@ class ExactJSONField(TextColumn):
     def db_type(self, connection: Any) -> str:
         del connection
         return "json"
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        """As text: the driver would parse it."""
+        del compiler
+        return f"({sql})::text", params
