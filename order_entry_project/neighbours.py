@@ -12,7 +12,11 @@ from django.conf import settings
 from django.db import Error, connection
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
+from pika import BlockingConnection, ConnectionParameters
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.exceptions import AMQPError
 
+from consumers.amqp_parameters import broker_parameters
 from consumers.models import QueueMessage
 from orders.stores.choice import open_store
 from orders.stores.port import StoreUnavailable
@@ -21,6 +25,7 @@ from routing.registry import Registry, RegistryUnavailable
 
 # The library grants a check one second more than its timeout: one second in all.
 _TIMEOUT = timedelta(0)
+_PATIENCE = 0.8  # seconds, for all brokers together
 
 
 @dataclass
@@ -50,8 +55,11 @@ class Queue(HealthCheck):  # type: ignore[misc]
 
     def run(self) -> None:
         try:
-            QueueMessage.objects.exists()
-        except Error as error:
+            if settings.CONFIG.mq.embedded:
+                QueueMessage.objects.exists()
+            else:
+                _greet(broker_parameters(purpose="health"))
+        except (Error, AMQPError, AMQPConnectorException, OSError, ValueError) as error:
             raise ServiceUnavailable(_first_line(error)) from error
         finally:
             connection.close()
@@ -89,5 +97,12 @@ class ServiceRegistry(HealthCheck):  # type: ignore[misc]
             registry.close()
 
 
+def _greet(brokers: list[ConnectionParameters]) -> None:
+    """Open a connection to one of them, as far as the end of the handshake, and close it."""
+    for broker in brokers:
+        broker.socket_timeout = broker.stack_timeout = _PATIENCE / len(brokers)
+    BlockingConnection(brokers).close()
+
+
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+    return (str(error).strip() or repr(error)).partition("\n")[0]

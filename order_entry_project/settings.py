@@ -152,7 +152,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
-        "pika": {"level": "WARNING"},
+        # Eight lines and a stack for each failed attempt to connect; its users say in one what happened.
+        "pika": {"level": "CRITICAL"},
         # health.py says what changed; this would say at each probe what has not.
         "health_check": {"level": "ERROR"},
     },

@@ -1,5 +1,18 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class OrdersConfig(AppConfig):
     name = "orders"
+
+    def ready(self) -> None:
+        connection_created.connect(_leave_json_as_text)
+
+
+def _leave_json_as_text(connection: Any, **_: Any) -> None:
+    """What `ExactJSONField` holds is sent again byte for byte: psycopg is not to read it."""
+    from psycopg.types.string import TextLoader
+
+    connection.connection.adapters.register_loader("json", TextLoader)

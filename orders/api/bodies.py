@@ -16,12 +16,12 @@ class LengthRequired(APIException):
 
 def json_body(request: Request) -> bytes:
     """The raw bytes of a JSON body. Raises `UnsupportedMediaType`, `LengthRequired`, `RequestDataTooBig`."""
+    if "Transfer-Encoding" in request.headers:
+        raise LengthRequired
     media_type, _, parameters = (request.content_type or "").partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8"):
         raise UnsupportedMediaType(
             request.content_type or "", f"Expected application/json in UTF-8, got {request.content_type!r}."
         )
-    if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
-        raise LengthRequired
     return request.body

@@ -25,7 +25,7 @@ SET bins = excluded.bins, version = excluded.version, expires_at = excluded.expi
 WHERE mine.version <= excluded.version OR mine.expires_at <= statement_timestamp()
 """
 _READ = """
-SELECT key, bins FROM store_records
+SELECT key, bins::text FROM store_records
 WHERE key = ANY(%(key)s::text[]) AND (expires_at IS NULL OR expires_at > statement_timestamp())
 """
 _REMOVE = "DELETE FROM store_records WHERE key = ANY(%(key)s::text[])"
@@ -54,7 +54,8 @@ class PostgresStore:
             self._do(_WRITE, _columns(list(newest.values())))
 
     def read(self, keys: Sequence[str]) -> dict[str, Bins]:
-        return dict(self._do(_READ, {"key": list(keys)})) if keys else {}
+        rows = self._do(_READ, {"key": list(keys)}) if keys else []
+        return {key: json.loads(bins) for key, bins in rows}
 
     def remove(self, keys: Sequence[str]) -> None:
         self._do(_REMOVE, {"key": list(keys)})
