@@ -1,0 +1,50 @@
+"""How many messages wait in a queue, asked once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumers.transports import make_transport
+from routing.reactor import Reactor
+
+if TYPE_CHECKING:
+    from consumers.transport import Delivery
+
+
+class QueueUnavailable(Exception):
+    """The queue cannot be looked at; the message says which and why."""
+
+
+def queue_depth(queue: str) -> int:
+    """Messages ready in `queue`. Raises `QueueUnavailable`."""
+    look = _Look(queue)
+    if look.depth is None:
+        raise QueueUnavailable(f"{queue}: {look.reason}")
+    return look.depth
+
+
+class _Look:
+    """A listener that asks for the depth as soon as it is connected, takes nothing, and leaves."""
+
+    def __init__(self, queue: str) -> None:
+        self.depth: int | None = None
+        self.reason = "the connection ended"
+        self._reactor = Reactor()
+        self._transport = make_transport(self._reactor, consume=True, publish=False, queue=queue)
+        self._transport.pause()
+        self._transport.start(self)
+        self._reactor.run()
+
+    def on_up(self) -> None:
+        self._transport.depth(self._leave)
+
+    def on_down(self, reason: str) -> None:
+        self.reason = reason
+        self._leave(None)
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        raise AssertionError(f"paused, but {delivery.message_id} came")
+
+    def _leave(self, depth: int | None) -> None:
+        self.depth = depth
+        self._transport.stop(self._reactor.stop)
