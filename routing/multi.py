@@ -4,10 +4,15 @@ Note on re-entry: libcurl must not be called from inside its own callbacks. The 
 reactor what to watch; transfers are driven from the reactor's handlers, and whoever owns them is told from
 there, after libcurl has returned. An error inside a callback would be printed and forgotten by pycurl: both
 go through `Reactor.guard`, which stops the process loudly.
+
+Note on kept connections: libcurl looks for dead ones only once a second, and would send a request into one
+that the peer has closed since. So each handle keeps a connection of its own, not one of a common pool: then
+it is known which one is next, and a look at its socket before each transfer costs a microsecond.
 """
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable
 from typing import Any
 
@@ -22,20 +27,28 @@ class Multi:
     `code` is libcurl's, 0 for a complete answer. The handle is free again by then.
     """
 
-    def __init__(
-        self, reactor: Reactor, *, connections: int, on_done: Callable[[pycurl.Curl, int, str], None]
-    ) -> None:
+    def __init__(self, reactor: Reactor, *, on_done: Callable[[pycurl.Curl, int, str], None]) -> None:
         self._reactor = reactor
         self._on_done = on_done
         self._watched: set[int] = set()
         self._timer: Any = None
         self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, 1)  # kept, of each handle's own
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, reactor.guard(self._watch))
         self._multi.setopt(pycurl.M_TIMERFUNCTION, reactor.guard(self._set_timer))
 
+    def handle(self) -> pycurl.Curl:
+        """A new easy handle, with a kept connection of its own."""
+        own = pycurl.CurlShare()
+        own.setopt(pycurl.SH_SHARE, pycurl.LOCK_DATA_CONNECT)
+        handle = pycurl.Curl()
+        handle.setopt(pycurl.SHARE, own)
+        return handle
+
     def add(self, handle: pycurl.Curl) -> None:
         """Begin a transfer, on the reactor's next turn."""
+        kept = handle.getinfo(pycurl.ACTIVESOCKET)
+        handle.setopt(pycurl.FRESH_CONNECT, kept < 0 or _speaks(kept))
         self._multi.add_handle(handle)
 
     def abort(self, handle: pycurl.Curl) -> None:
@@ -105,3 +118,10 @@ class Multi:
             self._multi.remove_handle(handle)
         for handle, code, message in ended:
             self._on_done(handle, code, message)
+
+
+def _speaks(fd: int) -> bool:
+    """Whether an idle connection has something to say: that it is closed, in all likelihood."""
+    look = select.poll()
+    look.register(fd, select.POLLIN)
+    return bool(look.poll(0))

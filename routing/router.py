@@ -5,9 +5,10 @@ of a failed call is whether it may have been done:
 
 - Nothing went out (no address, no connection, no TLS), or the router says it did nothing (429, 502, 503):
   UNREACHABLE. Another try is safe.
-- Something went out and no whole answer came back (timeout, line dropped, not HTTP), or the answer leaves it
-  open (500, 504, any other 5xx): UNKNOWN. The order may have been routed; only a router that honours the
-  idempotency key may safely be asked again.
+- Something went out and no whole answer came back (timeout, line dropped, not HTTP, 200 with nonsense whose
+  length was not said, so that it may be torn), or the answer leaves it open (500, 504, any other 5xx):
+  UNKNOWN. The order may have been routed; only a router that honours the idempotency key may safely be asked
+  again.
 - Any other answer is one, and names no route (a redirect, which is never followed, 4xx, 200 with nonsense):
   REFUSED.
 
@@ -100,8 +101,8 @@ class RouterClient:
         self._timeout = timeout
         self._timer: Any = None
         self._calls: dict[pycurl.Curl, _Slot] = {}  # oldest first
-        self._multi = Multi(reactor, connections=in_flight, on_done=self._on_done)
-        self._free = [_slot(timeout) for _ in range(in_flight)]
+        self._multi = Multi(reactor, on_done=self._on_done)
+        self._free = [_slot(self._multi.handle(), timeout) for _ in range(in_flight)]
 
     @property
     def free(self) -> int:
@@ -180,9 +181,8 @@ class RouterClient:
         slot.on_answer(answer)
 
 
-def _slot(timeout: float) -> _Slot:
+def _slot(handle: pycurl.Curl, timeout: float) -> _Slot:
     answer = BytesIO()
-    handle = pycurl.Curl()
     handle.setopt(pycurl.POST, 1)
     handle.setopt(pycurl.WRITEFUNCTION, answer.write)
     handle.setopt(pycurl.MAXFILESIZE, MOST_BYTES)
@@ -224,7 +224,7 @@ def _judge(slot: _Slot, latency_ms: float, *, whole: bool) -> Answer:
     status = slot.handle.getinfo(pycurl.RESPONSE_CODE)
     body = slot.answer.getvalue()
     if status == HTTPStatus.OK:
-        return _judge_route(body, latency_ms, whole=whole)
+        return _judge_route(slot, body, latency_ms, whole=whole)
     error = f"The router answered {status}: {_excerpt(body)}"
     retry_after = float(slot.handle.getinfo(pycurl.RETRY_AFTER)) or None
     if status in _DID_NOTHING:
@@ -234,7 +234,7 @@ def _judge(slot: _Slot, latency_ms: float, *, whole: bool) -> Answer:
     return Answer(Outcome.REFUSED, None, status, latency_ms, error, retry_after, repeatable=False)
 
 
-def _judge_route(body: bytes, latency_ms: float, *, whole: bool) -> Answer:
+def _judge_route(slot: _Slot, body: bytes, latency_ms: float, *, whole: bool) -> Answer:
     try:
         route = _decision.decode(body).route if whole else ""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
@@ -244,7 +244,9 @@ def _judge_route(body: bytes, latency_ms: float, *, whole: bool) -> Answer:
             return Answer(Outcome.ACCEPTED, route, HTTPStatus.OK, latency_ms, "", None, repeatable=False)
         wrong = "`route` is not printable" if whole else f"more than {MOST_BYTES} bytes"
     error = f"The router answered 200 without a usable route ({wrong}): {_excerpt(body)}"
-    return Answer(Outcome.REFUSED, None, HTTPStatus.OK, latency_ms, error, None, repeatable=False)
+    torn = whole and slot.handle.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T) < 0
+    outcome = Outcome.UNKNOWN if torn else Outcome.REFUSED
+    return Answer(outcome, None, HTTPStatus.OK, latency_ms, error, None, repeatable=torn)
 
 
 def _failure(slot: _Slot, message: str, latency_ms: float) -> Answer:

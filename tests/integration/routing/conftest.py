@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from routing.reactor import Reactor
+from tests.scripted_server import ScriptedServer
+from tests.simulators import simulator
+
+
+@pytest.fixture
+def reactor():
+    loop = Reactor()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def serve():
+    """`serve(script, …)` → a running scripted server."""
+    with ExitStack() as servers:
+
+        def start(*scripts):
+            server = ScriptedServer(scripts)
+            servers.callback(server.close)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def simulate(tmp_path):
+    """`simulate("simulate_router", "--latency-ms", "0", …)` → a running simulator."""
+    with ExitStack() as simulators:
+        yield lambda command, *options: simulators.enter_context(simulator(command, tmp_path, *options))
