@@ -80,8 +80,8 @@ class Service(Section):
 class Mq(Section):
     broker_url: str = Field(
         "postgresql://",
-        description="`amqp(s)://[user:password@]host:port[/vhost]`, or `postgresql://`: the embedded queue "
-        "in the order book's own database.",
+        description="`amqp(s)://[user:password@]host:port[,host:port…][/vhost]`, or `postgresql://`: the "
+        "embedded queue in the order book's own database.",
     )
     username: str | None = Field(None, description="Broker user, where the URL has none.")
     password: SecretStr | None = Field(None, description="Broker password, where the URL has none.")
@@ -124,8 +124,15 @@ class Mq(Section):
         parts = urlsplit(value)
         if parts.scheme not in _BROKER_SCHEMES:
             raise ValueError(f"expected a URL that begins with one of {', '.join(_BROKER_SCHEMES)}://")
-        if parts.scheme != "postgresql" and not parts.hostname:
-            raise ValueError("expected a host: amqp://host:5672")
+        if parts.query or parts.fragment:
+            raise ValueError(
+                "expected nothing after the virtual host: what else there is to set has its own key"
+            )
+        if parts.scheme != "postgresql":
+            # A port that is no number raises here.
+            hosts = [urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(",")]
+            if not all(host.hostname and host.port != 0 for host in hosts):
+                raise ValueError("expected a host, or several: amqp://host:5672,other:5672")
         return value
 
     @model_validator(mode="after")
@@ -347,5 +354,6 @@ def _explain(fault: Any) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "value_error" and isinstance(fault["input"], dict):
         return str(message)
-    secret = any("password" in str(part) or "secret" in str(part) for part in fault["loc"])
+    # A URL may hold a password.
+    secret = any(word in str(part) for part in fault["loc"] for word in ("password", "secret", "url"))
     return str(message) if secret else f"{message}, got {fault['input']!r}"
