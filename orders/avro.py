@@ -37,7 +37,7 @@ _OF_JSON = frozenset({str, Decimal, int, bool, type(None)})
 _exactly = Context(prec=200)
 
 
-class BadSchemaFile(Exception):  # noqa: N818 - the file is bad
+class BadSchemaFile(Exception):
     """A schema file the operator gave cannot be used; the message names it."""
 
 
@@ -121,7 +121,7 @@ def encode(fields: Mapping[str, Any], *, single_object: bool) -> bytes:
     `extra` a mapping of texts. Raises ValueError or TypeError for what the schema cannot hold.
     """
     writer = _shipped()
-    numbers = {name: Decimal(fields[name]) for name in ("quantity", "price")}
+    numbers = {name: Decimal(fields[name]) for name in ("quantity", "price") if type(fields[name]) is int}
     stream = BytesIO()
     if single_object:
         stream.write(_MARKER + writer.fingerprint)

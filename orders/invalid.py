@@ -11,7 +11,7 @@ _LONGEST_VALUE = 40
 _LONGEST_PATH = 200
 
 
-class InvalidOrder(ValueError):  # noqa: N818 - the order is invalid, the service is not in error
+class InvalidOrder(ValueError):
     """A body that is no order.
 
     `path`: the field as the sender wrote it (`price`, `legs.0.ratio`), "" for the body as a whole.

@@ -22,7 +22,7 @@ MAX_DEPTH = 32
 _MAX_INT_BITS = 14_000
 
 
-class _Suspicious(ValueError):  # noqa: N818 - it may be none
+class _Suspicious(ValueError):
     """The second pass will tell."""
 
 
@@ -109,7 +109,7 @@ def _explained(body: bytes) -> InvalidOrder:
             f"at line {error.lineno}, column {error.colno}, near {near}",
         )
     except RecursionError:
-        return _too_deep(())
+        return _too_deep()
     except InvalidOrder as fault:
         return fault
     if isinstance(value, dict):
@@ -138,11 +138,10 @@ def _not_an_object(value: Any) -> InvalidOrder:
     return InvalidOrder("UNREADABLE", f"The body is {shown(value)}; expected a JSON object")
 
 
-def _too_deep(path: tuple[str | int, ...]) -> InvalidOrder:
+def _too_deep() -> InvalidOrder:
     return InvalidOrder(
         "UNREADABLE",
-        f"{'is' if path else 'The body is'} nested deeper than {MAX_DEPTH} levels; expected a flat object",
-        path=path_of(*path),
+        f"The body is nested deeper than {MAX_DEPTH} levels; expected less in its unknown fields",
     )
 
 
@@ -172,7 +171,7 @@ def _exact(value: Any) -> bool:
 
 def _faults_within(value: dict[Any, Any] | list[Any], path: tuple[str | int, ...]) -> Iterator[InvalidOrder]:
     if len(path) >= MAX_DEPTH:
-        yield _too_deep(path)
+        yield _too_deep()
         return
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):
         inner = (*path, key)
