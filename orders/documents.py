@@ -7,11 +7,10 @@ comes from the wire or from SQL.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from json.encoder import encode_basestring as _quoted
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -42,8 +41,7 @@ class OrderFields(Protocol):
     def extra(self) -> str: ...
 
 
-@dataclass(slots=True, frozen=True)
-class Fragments:
+class Fragments(NamedTuple):
     """An order's fields, encoded once for all its documents, each with its name: see `encode_core`."""
 
     order_id: str

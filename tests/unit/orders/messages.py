@@ -44,3 +44,10 @@ def refusal(body: bytes, content_type: str | None = None) -> InvalidOrder:
     except InvalidOrder as error:
         return error
     raise AssertionError(f"expected a refusal, got {order}")
+
+
+FIVE = order_body()
+
+
+def with_price(text: str) -> bytes:
+    return FIVE.replace(b"145.50", text.encode())
