@@ -1,0 +1,316 @@
+"""The console, as its users see it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from consumers.models import RejectedMessage
+from orders.admin import BoundedPaginator
+from orders.lifecycle import Status
+from orders.models import Order
+from routing.admin import MOST_AT_ONCE
+from routing.models import OrderRoute
+from tests.book_rows import CREATED_AT, claimed, order_in_book, parked_order, routed_order
+
+pytestmark = pytest.mark.django_db
+
+ORDERS = "/admin/orders/order/"
+MESSAGES = "/admin/consumers/rejectedmessage/"
+
+
+def person(*permissions: str) -> Client:
+    user = User.objects.create(username="anna", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def viewer() -> Client:
+    return person("view_order", "view_rejectedmessage")
+
+
+@pytest.fixture
+def operator() -> Client:
+    return person("view_order", "route_order")
+
+
+def listed(client: Client, query: str = "") -> list[str]:
+    response = client.get(f"{ORDERS}?{query}")
+    assert response.status_code == 200
+    return re.findall(r'<th class="field-order_id"><a href="[^"]*">([^<]+)</a>', response.content.decode())
+
+
+def choose(client: Client, *order_ids: str, **fields: str) -> Any:
+    return client.post(
+        ORDERS, {"action": "route_to_a_venue", "_selected_action": order_ids, **fields}, follow=True
+    )
+
+
+def decide(client: Client, *order_ids: str, route: str = "NYSE", reason: str = "client asked") -> Any:
+    return choose(client, *order_ids, decided="yes", route=route, reason=reason)
+
+
+def said(response: Any) -> list[tuple[str, str]]:
+    return [(message.level_tag, str(message)) for message in response.context["messages"]]
+
+
+class TestOrders:
+    def test_the_list_shows_orders_newest_first_with_exact_numbers(self, viewer):
+        order_in_book("OLD", counterparty="ACME")
+        order_in_book("NEW", created_at=CREATED_AT + timedelta(hours=1))
+        assert listed(viewer) == ["NEW", "OLD"]
+        page = viewer.get(ORDERS).content.decode()
+        assert ">145.50<" in page
+        assert ">100<" in page
+        assert "order-entry" in page
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("status__exact=ROUTED", {"R-1"}),
+            ("needs_review__exact=1", {"P-1"}),
+            ("side__exact=SELL", {"S-1"}),
+            ("q=R-", {"R-1"}),
+            ("q=-1", set()),
+            ("q=ACME", {"P-1", "S-1"}),
+            ("q=MSFT", {"S-1"}),
+            ("q=%20%20", {"R-1", "P-1", "S-1"}),
+            ("q=%25", set()),
+            ("q=_-1", set()),
+            ("q=%00", {"R-1", "P-1", "S-1"}),
+        ],
+    )
+    def test_filters_and_search_find_orders(self, viewer, query, expected):
+        routed_order("R-1")
+        parked_order("P-1", counterparty="ACME")
+        order_in_book("S-1", counterparty="ACME", symbol="MSFT", side="SELL")
+        assert set(listed(viewer, query)) == expected
+
+    def test_search_uses_the_indexes(self, viewer):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            listed(viewer, "q=ORD-2026")
+        search = next(query["sql"] for query in queries if "LIKE" in query["sql"])
+        assert "UPPER(" not in search
+        assert "LIKE 'ORD-2026%'" in search
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(
+                "EXPLAIN SELECT 1 FROM orders WHERE order_id LIKE 'ORD-2026%' OR counterparty = 'ORD-2026'"
+            )
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+        assert "orders_pkey" in plan
+        assert "orders_counterparty" in plan
+
+    def test_the_list_costs_the_same_however_many_orders_it_shows(self, viewer):
+        order_in_book("A")
+        with CaptureQueriesContext(connection) as few:
+            listed(viewer)
+        for number in range(20):
+            routed_order(f"B-{number}")
+        with CaptureQueriesContext(connection) as many:
+            listed(viewer)
+        assert len(many) == len(few)
+
+    def test_no_more_orders_are_counted_than_anyone_turns_pages(self, monkeypatch):
+        monkeypatch.setattr(BoundedPaginator, "MOST", 2)
+        for number in range(3):
+            order_in_book(f"A-{number}")
+        assert BoundedPaginator(Order.objects.all(), 50).count == 2
+
+    def test_an_order_s_page_shows_its_events_and_routes(self, viewer):
+        order = parked_order()
+        OrderRoute.objects.create(
+            id="11111111-1111-1111-1111-111111111111",
+            order=order,
+            attempt=1,
+            outcome="REFUSED",
+            decided_by="router",
+            error="<script>alert(1)</script>",
+            http_status=422,
+        )
+        page = viewer.get(f"{ORDERS}ORD-20260214-001/change/").content.decode()
+        for text in ("Placed", "Pending Route", "Review Required", "Refused", "422", "the router refused it"):
+            assert text in page
+        assert "&lt;script&gt;alert" in page
+        assert "<script>alert" not in page
+
+    def test_a_page_of_no_order_leads_back(self, viewer):
+        assert viewer.get(f"{ORDERS}ORD-404/change/").status_code == 302
+
+    @pytest.mark.parametrize("path", ["add/", "ORD-20260214-001/delete/"])
+    def test_nobody_adds_or_deletes_an_order_by_hand(self, admin_client, path):
+        order_in_book()
+        assert admin_client.get(f"{ORDERS}{path}").status_code == 403
+
+    def test_nobody_changes_an_order_by_hand(self, admin_client):
+        order_in_book()
+        response = admin_client.post(f"{ORDERS}ORD-20260214-001/change/", {"symbol": "MINE"})
+        assert response.status_code == 403
+        assert Order.objects.get().symbol == "AAPL"
+
+    def test_strangers_are_led_to_the_login(self, client):
+        assert client.get(ORDERS)["Location"].startswith("/admin/login/")
+
+    def test_staff_without_the_permission_see_no_orders(self):
+        assert person().get(ORDERS).status_code == 403
+
+
+class TestRoutingByHand:
+    def test_the_action_asks_where_to_and_why_and_shows_each_order(self, operator):
+        routed_order("R-1", route="LSE-2")
+        parked_order("P-1")
+        page = choose(operator, "P-1").content.decode()
+        assert "P-1" in page
+        assert "145.50" in page
+        assert "the router refused it" in page
+        assert '<option value="LSE-2">' in page
+        assert Order.objects.get(pk="P-1").status == Status.PENDING_ROUTE
+
+    def test_several_orders_are_routed_with_reason_and_name_in_their_history(self, operator):
+        parked_order("P-1")
+        order_in_book("P-2")
+        response = decide(operator, "P-1", "P-2")
+        assert said(response) == [
+            ("success", "P-1 is routed to NYSE."),
+            ("success", "P-2 is routed to NYSE."),
+        ]
+        for order in Order.objects.all():
+            assert (order.status, order.route, order.needs_review) == (Status.ROUTED, "NYSE", False)
+            last = order.events.get(sequence=order.version)
+            assert (last.event, last.actor, last.reason) == ("ROUTED", "anna", "client asked")
+            assert order.routes.get().outcome == "MANUAL"
+
+    def test_an_order_s_own_page_offers_the_action(self, operator):
+        parked_order()
+        page = operator.get(f"{ORDERS}ORD-20260214-001/change/").content.decode()
+        assert "Route to a venue…" in page
+        form = re.search(r'<form method="post" action="([^"]+)">.*?</form>', page, re.DOTALL)
+        fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)">', form[0]))
+        fields.pop("csrfmiddlewaretoken", None)
+        assert "decided" in operator.post(form[1], fields).content.decode()
+
+    def test_what_cannot_be_routed_is_said_before_and_after_and_the_rest_is_routed(self, operator):
+        routed_order("R-1")
+        order_in_book("C-1", **claimed())
+        parked_order("P-1")
+        preview = choose(operator, "R-1", "C-1", "P-1").content.decode()
+        assert preview.count("Cannot be routed") == 2
+        response = decide(operator, "R-1", "C-1", "P-1")
+        assert [tag for tag, _ in said(response)] == ["error", "success", "error"]
+        refused = [text for tag, text in said(response) if tag == "error"]
+        assert any("C-1" in text and "until" in text for text in refused)
+        assert any("R-1" in text and "ROUTED" in text for text in refused)
+        assert Order.objects.get(pk="P-1").route == "NYSE"
+        assert Order.objects.get(pk="R-1").route == "NASDAQ-EXECUTION-1"
+        assert Order.objects.get(pk="C-1").status == Status.PLACED
+
+    @pytest.mark.parametrize(
+        ("route", "reason"), [("", "why"), ("NYSE", ""), ("  ", "why"), ("NYSE", "  "), ("x" * 256, "why")]
+    )
+    def test_without_venue_or_reason_nothing_is_routed_and_the_page_says_so(self, operator, route, reason):
+        parked_order()
+        response = decide(operator, "ORD-20260214-001", route=route, reason=reason)
+        assert "errorlist" in response.content.decode()
+        assert Order.objects.get().status == Status.PENDING_ROUTE
+
+    def test_what_was_typed_is_shown_and_never_run(self, operator):
+        parked_order()
+        response = decide(operator, "ORD-20260214-001", route="<script>alert(1)</script>")
+        assert "<script>alert" not in response.content.decode()
+        assert "<script>alert" not in operator.get(f"{ORDERS}ORD-20260214-001/change/").content.decode()
+
+    def test_deciding_twice_routes_once(self, operator):
+        parked_order()
+        decide(operator, "ORD-20260214-001")
+        again = decide(operator, "ORD-20260214-001", route="LSE")
+        assert [tag for tag, _ in said(again)] == ["error"]
+        assert OrderRoute.objects.get().route == "NYSE"
+
+    def test_more_orders_than_a_person_can_wait_for_are_refused(self, operator):
+        template = order_in_book("T-000")
+        rows = []
+        for number in range(1, MOST_AT_ONCE + 1):
+            template.pk = f"T-{number:03}"
+            rows.append(
+                Order(**{field.attname: getattr(template, field.attname) for field in Order._meta.fields})
+            )
+        Order.objects.bulk_create(rows)
+        response = choose(operator, "T-000", select_across="1")
+        assert [tag for tag, _ in said(response)] == ["error"]
+        assert not Order.objects.filter(status=Status.ROUTED).exists()
+
+    def test_viewers_are_not_offered_it_and_cannot_do_it(self, viewer):
+        parked_order()
+        assert "Route to a venue" not in viewer.get(ORDERS).content.decode()
+        assert "Route to a venue" not in viewer.get(f"{ORDERS}ORD-20260214-001/change/").content.decode()
+        decide(viewer, "ORD-20260214-001")
+        assert Order.objects.get().status == Status.PENDING_ROUTE
+
+    def test_a_page_elsewhere_cannot_do_it_in_an_operator_s_name(self, operator):
+        parked_order()
+        operator.handler.enforce_csrf_checks = True
+        assert decide(operator, "ORD-20260214-001").status_code == 403
+        assert Order.objects.get().status == Status.PENDING_ROUTE
+
+
+class TestRejectedMessages:
+    def rejected(self, **fields: Any) -> RejectedMessage:
+        row = {
+            "queue": "TRADE.VALIDATED.ORDERS",
+            "message_id": "m-1",
+            "body": b'{"price": -1}',
+            "body_hash": bytes(32),
+            "reason": "BAD_VALUE",
+            "error": "price is -1, expected more than 0",
+            "headers": {"x-origin": "<b>desk</b>"},
+        }
+        return RejectedMessage.objects.create(**(row | fields))
+
+    def test_the_list_says_what_was_wrong_and_filters_by_reason(self, viewer):
+        self.rejected()
+        self.rejected(message_id="m-2", reason="UNREADABLE", error="not JSON")
+        page = viewer.get(f"{MESSAGES}?reason__exact=UNREADABLE").content.decode()
+        assert "not JSON" in page
+        assert "expected more than 0" not in page
+
+    def test_the_list_does_not_fetch_bodies(self, viewer):
+        self.rejected(body=b"x" * 1_048_576)
+        with CaptureQueriesContext(connection) as queries:
+            viewer.get(MESSAGES)
+        assert not any('"rejected_messages"."body",' in query["sql"] for query in queries)
+
+    def test_a_body_can_be_read(self, viewer):
+        message = self.rejected(body='{"note": "<script>\x00 Zürich"'.encode())
+        page = viewer.get(f"{MESSAGES}{message.pk}/change/").content.decode()
+        assert "&lt;script&gt;\\x00 Zürich" in page
+        assert "&lt;b&gt;desk" in page
+
+    def test_a_body_of_bytes_is_dumped(self, viewer):
+        message = self.rejected(body=b"\xc3\x01\xff\x00ORD")
+        assert "c3 01 ff 00 4f 52 44" in viewer.get(f"{MESSAGES}{message.pk}/change/").content.decode()
+
+    @pytest.mark.parametrize("path", ["add/", "{}/delete/"])
+    def test_nobody_adds_or_deletes_one(self, admin_client, path):
+        message = self.rejected()
+        assert admin_client.get(MESSAGES + path.format(message.pk)).status_code == 403
+
+
+def test_messages_of_the_embedded_queue_are_not_shown(admin_client):
+    assert admin_client.get("/admin/consumers/queuemessage/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/admin/", ORDERS, MESSAGES, "/admin/auth/user/"])
+def test_every_page_opens(admin_client, path):
+    assert admin_client.get(path).status_code == 200
