@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -114,6 +115,8 @@ class Session:
         self._cursor = connection.cursor(binary=True)
         self._on_notify = on_notify
         self._number = 0
+        # libpq closes its socket as soon as it finds the connection lost; who watches one has to let go of it first.
+        self._watched = os.dup(connection.fileno())
         connection.add_notify_handler(lambda _: on_notify())
 
     @classmethod
@@ -136,7 +139,8 @@ class Session:
         self._cursor.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel_of(queue))))
 
     def fileno(self) -> int:
-        return self._connection.fileno()
+        """Readable when there is something to `read`, until `close`."""
+        return self._watched
 
     def read(self) -> None:
         """Take in what the server has sent unasked; notifications go to `on_notify`."""
@@ -173,3 +177,4 @@ class Session:
 
     def close(self) -> None:
         self._connection.close()
+        os.close(self._watched)
