@@ -64,7 +64,10 @@ class EmbeddedPostgres:
         return self._child().pid
 
     def __enter__(self) -> Self:
-        self.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise EmbeddedError(f"{self.data.parent} cannot hold the data: {error.strerror}") from None
         with ExitStack() as starting:
             starting.callback(os.close, _owned(self.data.with_name(f"{self.data.name}.lock")))
             self._create()

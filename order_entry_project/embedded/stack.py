@@ -32,7 +32,7 @@ class Stack:
         self.folder = folder
         self.server = server
         self.database = database
-        self._config = folder / "order-entry.yaml"
+        self.config = folder / "order-entry.yaml"
         self._settings: dict[str, dict[str, Any]] = {
             "mq": {
                 "broker_url": "postgresql://",
@@ -61,16 +61,16 @@ class Stack:
             for key in keys
         }
         outside = {name: value for name, value in os.environ.items() if name.upper() not in decided}
-        return {**outside, "ORDER_ENTRY_CONFIG": str(self._config)}
+        return {**outside, "ORDER_ENTRY_CONFIG": str(self.config)}
 
     def configure(self, section: str, **keys: object) -> None:
         """Set keys of the configuration file, where `config.load` finds it while the stack runs."""
         self._settings.setdefault(section, {}).update(keys)
-        write_private(self._config, yaml.safe_dump(self._settings, sort_keys=False))
+        write_private(self.config, yaml.safe_dump(self._settings, sort_keys=False))
 
     def forget(self) -> None:
         """Remove the configuration file: nothing answers there any more."""
-        self._config.unlink(missing_ok=True)
+        self.config.unlink(missing_ok=True)
 
     def connect(self) -> psycopg.Connection[Any]:
         """An autocommit connection to the order book."""

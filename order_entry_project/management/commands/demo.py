@@ -47,22 +47,25 @@ class Command(BaseCommand):
             raise CommandError("Stopped.", returncode=130) from None
         if wrong:
             raise CommandError("\n  ".join(["Not what the input demands:", *wrong]))
-        console.print(_NEXT, highlight=False)
+        console.print(_NEXT, highlight=False, soft_wrap=True)
 
 
 def _demonstrate(console: Console, *, messages: int, seed: int, folder: Path) -> list[str]:
     """Run it and show the table; what is wrong with it, in words."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=None)
 
         def say(step: str) -> None:
             progress.update(bar, description=step)
+            if not console.is_terminal:
+                console.print(step)
 
         with embedded_stack(folder=folder, database=_DATABASE, fresh=True, say=say) as stack:
             say(f"Publishing {messages:,} messages")
             sent = _publish(stack, messages=messages, seed=seed)
-            progress.update(bar, description="Taking and routing orders", total=messages)
+            say("Taking and routing orders")
+            progress.update(bar, total=messages)
             with stack.connect() as book:
 
                 def advance() -> None:

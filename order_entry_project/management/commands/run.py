@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
+from rich.status import Status
 
 from order_entry_project.config import EMBEDDED_DIR, Database, Service
 from order_entry_project.embedded.figures import Figures, count
@@ -22,6 +23,7 @@ from order_entry_project.embedded.stack import Stack, embedded_stack
 _ADMIN = "admin"
 _HOST = "127.0.0.1"
 _PATIENCE = 60.0
+_RETRY_SECONDS = 300.0
 
 
 class Command(BaseCommand):
@@ -46,28 +48,39 @@ class Command(BaseCommand):
 
 def _run(console: Console, *, rate: float, port: int, folder: Path) -> None:
     with ExitStack() as running, console.status("Starting") as status:
+        # Without a terminal the status line is not shown.
+        say = status.update if console.is_terminal else console.print
         stack = running.enter_context(
-            embedded_stack(folder=folder, database=Database().sql_database, say=status.update)
+            embedded_stack(folder=folder, database=Database().sql_database, say=say)
         )
         free = _free_port(port)
         if free != port:
             console.print(f"Port {port} is taken: the API and the console are on {free}.")
         stack.configure("service", port=free)
         password = _login(stack)
-        status.update("Starting the service")
+        say("Starting the service")
         web = running.enter_context(
             stack.service("web", "-m", "gunicorn", "-c", "order_entry_project/gunicorn.conf.py")
         )
         running.enter_context(stack.service("consume_orders"))
         _await_port(free, web)
-        console.print(_welcome(free, password, stack))
+        console.print(_welcome(free, password, stack), highlight=False, soft_wrap=True)
         trickle = ("manage.py", "publish_sample_orders", "0", "--rate", str(rate))
         running.enter_context(stack.service("publish_sample_orders", *trickle))
-        with stack.connect() as book:
-            while True:
-                stack.check()
-                status.update(_line(count(book)))
-                time.sleep(1)
+        _keep_up(stack, status)
+
+
+def _keep_up(stack: Stack, status: Status) -> None:
+    """Until a signal or the failure of a part: show the figures, retry what is parked as cron would."""
+    retry_at = time.monotonic() + _RETRY_SECONDS
+    with stack.connect() as book:
+        while True:
+            stack.check()
+            status.update(_line(count(book)))
+            if time.monotonic() >= retry_at:
+                stack.manage("retry_pending_routes")
+                retry_at += _RETRY_SECONDS
+            time.sleep(1)
 
 
 def _login(stack: Stack) -> str:
@@ -111,12 +124,13 @@ def _await_port(port: int, web: Child) -> None:
 
 
 def _welcome(port: int, password: str, stack: Stack) -> str:
+    config = "" if stack.folder == EMBEDDED_DIR else f"ORDER_ENTRY_CONFIG={stack.config} "
     return f"""
 Console   http://{_HOST}:{port}/admin/   user {_ADMIN}, password {password}
 API       http://{_HOST}:{port}/docs
 Health    http://{_HOST}:{port}/health
 Logs      {stack.folder / "logs"}
-`.venv/bin/python manage.py …` in another terminal works on this stack. Ctrl-C ends it.
+`{config}.venv/bin/python manage.py …` in another terminal works on this stack. Ctrl-C ends it.
 """
 
 

@@ -1,0 +1,101 @@
+"""`manage.py demo` and `manage.py run` as a user starts them, in a data folder of the test's own."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from order_entry_project.config import BASE_DIR
+
+PATIENCE = 60.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """A shell's, where nothing names a configuration."""
+    return {name: value for name, value in os.environ.items() if name != "ORDER_ENTRY_CONFIG"} | more
+
+
+def manage(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=BASE_DIR,
+        env=environment(**env),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def commands_of(folder: Path) -> list[tuple[int, str]]:
+    """Number and command of each process whose arguments or environment name `folder`."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+            known = command + (process / "environ").read_bytes()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if os.fsencode(folder) in known:
+            found.append((int(process.name), command.replace(b"\0", b" ").decode(errors="replace")))
+    return found
+
+
+def await_no_process_of(folder: Path) -> None:
+    until = time.monotonic() + PATIENCE
+    while left := commands_of(folder):
+        assert time.monotonic() < until, left
+        time.sleep(0.05)
+
+
+class Running:
+    """A `manage.py run`; `said` collects its output."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said = ""
+        self._lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def line_with(self, text: str) -> str:
+        """The next line of the output that holds `text`."""
+        while line := self._lines.get(timeout=PATIENCE):
+            self.said += line
+            if text in line:
+                return line
+        raise AssertionError(f"it ended without a line with {text!r}:\n{self.said}")
+
+    def end(self, number: signal.Signals) -> int:
+        """Its exit status after the signal."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[Running]:
+    with subprocess.Popen(
+        [sys.executable, "-u", "manage.py", "run", "--data", str(folder), *arguments],
+        cwd=BASE_DIR,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield Running(process)
+        finally:
+            process.kill()
