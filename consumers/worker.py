@@ -17,7 +17,7 @@ from consumers.outbox import RELAY_AFTER, Outbox
 from consumers.pipeline import Limits, Pipeline
 from consumers.tally import Tally
 from consumers.transports import make_transport
-from orders import status_cache
+from orders import avro, status_cache
 from orders.sql import Sql
 from orders.stores.choice import open_store
 from routing import assembly
@@ -41,6 +41,8 @@ class Worker:
     def __init__(self, *, queue: str | None = None, once: bool = False) -> None:
         config = settings.CONFIG
         actor = f"{config.service.name}@{socket.gethostname()}:{os.getpid()}"
+        # A folder of schemas that cannot be read is found now, not at the first Avro message.
+        avro.schemas(config.mq.avro_schemas)
         self._once = once
         self._interval = _SWEEP_ONCE if once else SWEEP_INTERVAL
         self._drain_timeout = config.service.drain_timeout
@@ -53,7 +55,7 @@ class Worker:
             self._reactor, consume=True, publish=config.mq.producer_queue is not None, queue=queue
         )
         cache_store, mark_store = self._stores()
-        publishes = config.mq.producer_queue is not None
+        self._publishes = publishes = config.mq.producer_queue is not None
         self._pipeline = Pipeline(
             self._reactor,
             self._transport,
@@ -132,7 +134,9 @@ class Worker:
     def _sweep(self) -> None:
         if self._stopping:
             return
-        found = self._pipeline.sweep() | self._outbox.relay()
+        found = self._pipeline.sweep()
+        if self._publishes:
+            found |= self._outbox.relay()
         self._routing.dispatcher.flush()
         if self._once and not found and self._pipeline.idle:
             self._transport.depth(self._stop_if_empty)

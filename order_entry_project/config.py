@@ -97,7 +97,7 @@ class Mq(Section):
         3, ge=1, le=100, description="Tries before a message that cannot be stored is quarantined."
     )
     prefetch: Count | None = Field(
-        None, le=65535, description="Unacknowledged messages held at once; null: 2 × router.in_flight."
+        None, le=65535, description="Unacknowledged messages held at once; null: twice router.in_flight."
     )
     queue_type: Literal["classic", "quorum"] = Field("quorum", description="Type of the queues declared.")
     declare: bool = Field(
@@ -173,13 +173,17 @@ class Database(Section):
 
 class Aerospike(Section):
     seed_hosts: list[str] = Field([], description="host:port of the nodes to begin with.")
-    namespace: Name = Field("orders_ns", description="Namespace, which must exist.")
+    namespace: Name = Field(
+        "orders_ns", description="Informational while the Aerospike store is not supported: the namespace."
+    )
     key_pattern: str = Field(
         "orderStatus:{orderId}", description="Key of an order's status document, in whatever store is in use."
     )
     ttl_seconds: Count = Field(2_592_000, description="Life of a status document, seconds, in any store.")
     client_cert: Path | None = Field(None, description="PEM with certificate and key for mutual TLS.")
-    replication_factor: Count = Field(2, description="Copies the namespace is expected to keep.")
+    replication_factor: Count = Field(
+        2, description="Informational while the Aerospike store is not supported: copies kept."
+    )
 
     @field_validator("key_pattern")
     @classmethod
@@ -264,7 +268,12 @@ class Config(BaseSettings):
     """All settings; frozen. Sections as in the file."""
 
     model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter="__", validate_default=True
+        extra="forbid",
+        frozen=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        env_parse_none_str="null",
+        validate_default=True,
     )
 
     service: Service = Service()

@@ -94,7 +94,11 @@ class StatusCache:
             return None
         if bins is None or not self._fresh(bins):
             return None
-        return documents.api_document_from_cache(str(bins["value"]), _text(bins["routed_at"]))
+        try:
+            return documents.api_document_from_cache(str(bins["value"]), _text(bins["routed_at"]))
+        except ValueError as error:
+            logger.warning("status cache holds something else under %s: %s", key, error)
+            return None
 
     def _fresh(self, bins: Bins) -> bool:
         if bins["status"] in FINAL:

@@ -1,0 +1,187 @@
+"""The configuration: the spec's file loads as it stands, and what is wrong is refused with its path."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from order_entry_project import config
+from order_entry_project.config import Config, ConfigError, Section
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# The configuration of the specification, to the letter.
+SPEC = """
+service:
+  name: order-entry
+  port: 8081
+  replicas: 3
+
+mq:
+  broker_url: amqp://mq.trading.internal:5672
+  consumer_queue: TRADE.VALIDATED.ORDERS
+  producer_queue: TRADE.ROUTED.ORDERS
+  consumer_group: order-entry-consumer-group
+  batch_size: 10
+  max_retries: 3
+  client_cert: /etc/certs/mq-client.pem
+
+database:
+  sql_host: db.trading.internal
+  sql_port: 5432
+  sql_database: trading_orders
+  credentials_source: safeguard
+  pool_size: 20
+  connection_timeout: 10s
+
+aerospike:
+  seed_hosts:
+    - aerospike-1.trading.internal:3000
+    - aerospike-2.trading.internal:3000
+  namespace: orders_ns
+  key_pattern: "orderStatus:{orderId}"
+  ttl_seconds: 2592000  # 30 days
+  client_cert: /etc/certs/aerospike-client.pem
+  replication_factor: 2
+
+service_registry:
+  endpoint: registry.trading.internal:8090
+  lookup_interval: 5m
+  router_service: order-router
+
+idempotency:
+  store: aerospike  # or redis
+  ttl: 86400  # 24 hours
+"""
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """Loads a file's text with variables; nothing of this machine's environment."""
+
+    def load_text(text=None, **variables):
+        for name in [name for name in config.os.environ if name.startswith("ORDER_ENTRY")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setattr(config, "EMBEDDED_DIR", tmp_path / "none")
+        if text is not None:
+            (tmp_path / "order-entry.yaml").write_text(text)
+            monkeypatch.setenv("ORDER_ENTRY_CONFIG", str(tmp_path / "order-entry.yaml"))
+        for name, value in variables.items():
+            monkeypatch.setenv(f"ORDER_ENTRY__{name}", value)
+        return config.load()
+
+    return load_text
+
+
+def test_the_specs_file_loads_as_it_stands(load):
+    loaded = load(SPEC)
+    written = yaml.safe_load(SPEC)
+    for section, keys in written.items():
+        for key, value in keys.items():
+            got = getattr(getattr(loaded, section), key)
+            assert str(got) == str(value) or got in (10.0, 300.0), f"{section}.{key}"
+    assert (loaded.database.connection_timeout, loaded.service_registry.lookup_interval) == (10.0, 300.0)
+    assert (loaded.cache_store, loaded.idempotency_store, loaded.mq.tls) == ("aerospike", "aerospike", True)
+
+
+def test_without_any_file_everything_is_embedded_and_on_loopback(load):
+    loaded = load()
+    assert loaded.mq.embedded
+    assert (loaded.cache_store, loaded.idempotency_store) == ("postgresql", "postgresql")
+    assert loaded.database.sql_host == "127.0.0.1"
+    assert loaded.service_registry.endpoint.startswith("127.0.0.1:")
+
+
+def test_the_environment_overrides_the_file_key_by_key(load):
+    loaded = load(SPEC, MQ__BATCH_SIZE="50", DATABASE__CONNECTION_TIMEOUT="250ms", MQ__PRODUCER_QUEUE="null")
+    assert (loaded.mq.batch_size, loaded.database.connection_timeout) == (50, 0.25)
+    assert loaded.mq.producer_queue is None
+    assert loaded.mq.consumer_queue == "TRADE.VALIDATED.ORDERS"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("mq:\n  batchsize: 10\n", "mq.batchsize: unknown key"),
+        ("queue: {}\n", "queue: unknown key"),
+        ("mq:\n  batch_size: ten\n", r"mq.batch_size: .*integer.*got 'ten'"),
+        ("mq:\n  batch_size: 0\n", r"mq.batch_size: .*greater than or equal to 1, got 0"),
+        (
+            "service_registry:\n  lookup_interval: soon\n",
+            r"lookup_interval: expected a duration such as .*got 'soon'",
+        ),
+        ("mq:\n  broker_url: http://x\n", "mq.broker_url: expected a URL that begins with"),
+        (
+            "mq:\n  producer_queue: TRADE.VALIDATED.ORDERS\n",
+            "mq: producer_queue must differ from consumer_queue",
+        ),
+        ("mq:\n  client_cert: /x.pem\n", "mq: client_cert goes with an amqp"),
+        ("router:\n  claim: 1s\n", r"router: claim \(1s\) must be at least twice timeout \(2s\)"),
+        ("aerospike:\n  key_pattern: orderStatus\n", "aerospike.key_pattern: expected a pattern that holds"),
+        ("mq: [1, 2\n", "not readable as YAML"),
+        ("mq:\n", "mq: .*valid dictionary"),
+        ("- 1\n", "order-entry.yaml"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_path(load, text, says):
+    with pytest.raises(ConfigError) as refused:
+        load(text)
+    assert re.search(says, str(refused.value)), str(refused.value)
+
+
+def test_every_wrong_key_is_named_at_once(load):
+    with pytest.raises(ConfigError) as refused:
+        load("mq:\n  batch_size: x\n  nonsense: 1\nrouter:\n  timeout: -1\n")
+    assert all(key in str(refused.value) for key in ("mq.batch_size", "mq.nonsense", "router.timeout"))
+
+
+def test_an_unknown_section_in_the_environment_is_refused(load):
+    with pytest.raises(ConfigError, match="ORDER_ENTRY__QUEUE__NAME: unknown section"):
+        load(QUEUE__NAME="x")
+
+
+def test_a_named_file_that_is_missing_is_refused(load, monkeypatch):
+    load()
+    monkeypatch.setenv("ORDER_ENTRY_CONFIG", "/nowhere/order-entry.yaml")
+    with pytest.raises(ConfigError, match=r"/nowhere/order-entry\.yaml, which is not a file"):
+        config.load()
+
+
+def test_a_refused_secret_is_not_repeated(load):
+    with pytest.raises(ConfigError) as refused:
+        load("database:\n  sql_password: [hunter2]\n")
+    assert "database.sql_password" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def keys():
+    for section, field in Config.model_fields.items():
+        assert isinstance(field.annotation, type)
+        assert issubclass(field.annotation, Section)
+        for key, described in field.annotation.model_fields.items():
+            yield pytest.param(section, key, described, id=f"{section}.{key}")
+
+
+@pytest.mark.parametrize(("section", "key", "described"), list(keys()))
+def test_every_key_is_explained_and_read_somewhere_or_called_informational(
+    section: str, key: str, described: FieldInfo
+):
+    assert described.description
+    if described.description.startswith("Informational"):
+        return
+    code = [
+        path.read_text()
+        for package in ("order_entry_project", "consumers", "routing", "orders")
+        for path in (ROOT / package).rglob("*.py")
+    ]
+    used = re.compile(rf"\.{key}\b|self\.{key}\b")
+    assert any(used.search(text) for text in code), f"{section}.{key} has no effect"
+
+
+def test_secrets_do_not_show_when_the_configuration_is_printed(load):
+    loaded = load(**{"DATABASE__SQL_PASSWORD": "hunter2", "API__SECRET_KEY": "hunter3"})
+    assert isinstance(loaded.database.sql_password, SecretStr)
+    assert "hunter" not in repr(loaded)
