@@ -182,6 +182,6 @@ def test_every_key_is_explained_and_read_somewhere_or_called_informational(
 
 
 def test_secrets_do_not_show_when_the_configuration_is_printed(load):
-    loaded = load(**{"DATABASE__SQL_PASSWORD": "hunter2", "API__SECRET_KEY": "hunter3"})
+    loaded = load(DATABASE__SQL_PASSWORD="hunter2", API__SECRET_KEY="hunter3")
     assert isinstance(loaded.database.sql_password, SecretStr)
     assert "hunter" not in repr(loaded)
