@@ -4,6 +4,7 @@ import json
 import socket
 import ssl
 import struct
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,6 +13,7 @@ import pytest
 import trustme
 
 from routing.models import Outcome
+from routing.reactor import Reactor
 from routing.router import MOST_BYTES, RouterClient
 from tests.scripted_server import always
 
@@ -430,7 +432,7 @@ def test_another_endpoint_is_called_from_the_next_call_on(serve, client, ask):
 # Time.
 
 
-def stall(reactor, seconds, until):
+def stall(reactor, seconds, begun, until):
     """Hold the loop up from within a pass over its sockets, so that its timers come next."""
     near, far = socket.socketpair()
 
@@ -438,6 +440,7 @@ def stall(reactor, seconds, until):
         reactor.remove_handler(fd)
         near.close()
         far.close()
+        begun.set()
         assert until.wait(5)
         time.sleep(seconds)
 
@@ -449,18 +452,51 @@ def stall(reactor, seconds, until):
 def test_an_answer_that_lies_in_the_socket_after_a_stall_of_the_loop_counts(
     serve, make_client, ask, reactor, kept
 ):
-    client = make_client(timeout=0.3)
-    server = serve(always(ROUTED))
+    stalled, answers = threading.Event(), []
+
+    def script(line):
+        if kept:
+            line.read()
+            line.answer(ROUTED)
+        line.read()
+        line.answered.clear()
+        assert stalled.wait(5)
+        line.answer(ROUTED)
+
+    client, server = make_client(timeout=0.3), serve(script)
     if kept:
         ask(client, server.url)
-    server.answered.clear()
-    answers = []
     post(client, server.url, answers.append)
     turn_until(reactor, lambda: len(server.requests) == 1 + kept)
-    if not answers:
-        stall(reactor, 0.5, server.answered)
+    stall(reactor, 0.5, stalled, server.answered)
     turn_until(reactor, lambda: answers)
     assert answers[0].outcome is Outcome.ACCEPTED
+    assert answers[0].latency_ms >= 500
+
+
+def test_errors_of_a_socket_are_always_asked_for(serve):
+    class Recording(Reactor):
+        def __init__(self):
+            super().__init__()
+            self.masks = []
+
+        def add_handler(self, fd, handler, events):
+            self.masks.append(events)
+            super().add_handler(fd, handler, events)
+
+        def update_handler(self, fd, events):
+            self.masks.append(events)
+            super().update_handler(fd, events)
+
+    reactor, answers = Recording(), []
+    reactor.masks.clear()  # the loop's own
+    client = RouterClient(reactor, timeout=2, in_flight=1)
+    post(client, serve(always(ROUTED)).url, answers.append)
+    turn_until(reactor, lambda: answers)
+    client.close()
+    reactor.close()
+    assert len(reactor.masks) >= 2
+    assert all(mask & reactor.ERROR for mask in reactor.masks)
 
 
 def test_each_call_has_its_own_time(serve, make_client, reactor):
