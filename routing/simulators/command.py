@@ -20,7 +20,7 @@ D = TypeVar("D", bound=Dials)
 
 
 class SimulatorCommand(BaseCommand):
-    """Needs no database, no broker, no configuration."""
+    """Needs no database and no broker."""
 
     requires_system_checks = ()
     requires_migrations_checks = False

@@ -32,7 +32,7 @@ class Command(SimulatorCommand):
 
 def _service(text: str) -> tuple[str, str]:
     name, _, url = text.partition("=")
-    if not name:
+    if not name or not url:
         raise argparse.ArgumentTypeError(f"expected NAME=URL, got {text!r}")
     try:
         return name, checked_endpoint(url)
