@@ -1,0 +1,218 @@
+"""The web process as it is deployed: gunicorn with its configuration, on a port."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from order_entry_project.config import BASE_DIR
+from order_entry_project.embedded.postgres import USER, EmbeddedPostgres
+from order_entry_project.embedded.processes import Child
+from tests.ports import free_port
+
+LOGIN = ("anna", "correct horse battery")
+NEW = b'{"orderId": "TEST-001", "symbol": "MSFT", "side": "SELL", "quantity": 50, "price": 420.00}'
+
+
+@contextmanager
+def web(env: Mapping[str, str], folder: Path, **config: str) -> Iterator[str]:
+    """The URL of a running web process."""
+    port = free_port()
+    settings = {**env, **config, "ORDER_ENTRY__SERVICE__PORT": str(port)}
+    argv = [sys.executable, "-m", "gunicorn", "-c", "order_entry_project/gunicorn.conf.py"]
+    with Child.running(
+        argv, name="web", log=folder / "web.log", folder=BASE_DIR, env={**os.environ, **settings}
+    ) as child:
+        url = f"http://127.0.0.1:{port}"
+        awaited(lambda: (child.check(), requests.get(f"{url}/health/live", timeout=5).ok)[-1])
+        yield url
+
+
+def awaited(condition: Any, patience: float = 30) -> None:
+    """Until `condition` is true; what cannot be reached yet is not."""
+    until = time.monotonic() + patience
+    while True:
+        with suppress(requests.ConnectionError):
+            if condition():
+                return
+        assert time.monotonic() < until, f"not so within {patience} s"
+        time.sleep(0.05)
+
+
+def manage(env: Mapping[str, str], *arguments: str) -> None:
+    subprocess.run(
+        [sys.executable, "manage.py", *arguments], cwd=BASE_DIR, env={**os.environ, **env}, check=True
+    )
+
+
+@pytest.fixture
+def url(database, tmp_path) -> Iterator[str]:
+    name, words = LOGIN
+    known = {
+        "DJANGO_SUPERUSER_USERNAME": name,
+        "DJANGO_SUPERUSER_PASSWORD": words,
+        "DJANGO_SUPERUSER_EMAIL": "anna@example.com",
+    }
+    manage({**database.env, **known}, "createsuperuser", "--noinput")
+    with web(database.env, tmp_path) as url:
+        yield url
+
+
+def test_an_order_is_created_and_read_with_the_runbook_s_bare_curl(url):
+    created = requests.post(
+        f"{url}/order", NEW, headers={"Content-Type": "application/json"}, auth=LOGIN, timeout=10
+    )
+    assert created.status_code == 201
+    curl = [
+        "curl",
+        "--silent",
+        "--show-error",
+        "--connect-to",
+        f"order-entry:8081:{url.removeprefix('http://')}",
+    ]
+    read = subprocess.run(
+        [*curl, "http://order-entry:8081/order/TEST-001"], capture_output=True, check=True, timeout=30
+    )
+    assert read.stdout == created.content
+    assert b'"quantity":50,"price":420.00,"route":null' in read.stdout
+
+
+def test_health_has_the_spec_s_shape(url):
+    answer = requests.get(f"{url}/health", timeout=10)
+    assert answer.status_code == 200
+    # No registry runs here: everything else does.
+    assert answer.json() == {
+        "status": "DEGRADED",
+        "components": {"mq": "UP", "sql": "UP", "aerospike": "UP", "service_registry": "DOWN"},
+    }
+
+
+def test_one_connection_serves_many_requests_heads_among_them(url):
+    with closing(http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)) as connection:
+        connection.connect()
+        socket = connection.sock
+        for method, path, status in [
+            ("GET", "/health/live", 200),
+            ("HEAD", "/health/live", 200),
+            ("HEAD", "/order/NONE", 404),
+            ("GET", "/order/NONE", 404),
+            ("HEAD", "/order/NONE", 404),
+            ("GET", "/health/ready", 200),
+        ]:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            body = answer.read()
+            assert answer.status == status
+            assert (body == b"") == (method == "HEAD")
+            assert int(answer.headers["Content-Length"]) > 0
+        assert connection.sock is socket
+
+
+def test_the_console_s_pages_come_with_their_style(url):
+    page = requests.get(f"{url}/admin/login/", timeout=10)
+    assert "order-entry" in page.text
+    styles = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
+    assert len(styles) >= 3
+    for style in styles:
+        answer = requests.get(url + style, timeout=10)
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].startswith("text/css")
+        assert answer.headers["ETag"]
+
+
+def test_a_login_is_good_at_every_process_of_the_server(url):
+    with requests.Session() as person:
+        person.get(f"{url}/admin/login/", timeout=10)
+        name, words = LOGIN
+        person.post(
+            f"{url}/admin/login/?next=/admin/",
+            {"username": name, "password": words, "csrfmiddlewaretoken": person.cookies["csrftoken"]},
+            timeout=10,
+        )
+        # A connection each, so that all processes get some.
+        for _ in range(20):
+            page = requests.get(f"{url}/admin/", cookies=person.cookies, timeout=10, allow_redirects=False)
+            assert page.status_code == 200
+
+
+def test_a_body_in_chunks_is_refused_and_not_taken_for_an_empty_one(url):
+    answer = requests.post(
+        f"{url}/order", iter([NEW]), headers={"Content-Type": "application/json"}, auth=LOGIN, timeout=10
+    )
+    assert (answer.status_code, answer.headers["Content-Type"]) == (411, "application/problem+json")
+
+
+def test_a_huge_body_is_refused_and_the_server_goes_on(url):
+    answer = requests.post(
+        f"{url}/order",
+        b"[" * 20_000_000,
+        headers={"Content-Type": "application/json"},
+        auth=LOGIN,
+        timeout=30,
+    )
+    assert answer.status_code == 413
+    assert requests.get(f"{url}/health/live", timeout=10).ok
+
+
+def test_a_configuration_that_check_refuses_is_not_served(database, tmp_path):
+    env = {**os.environ, **database.env, "ORDER_ENTRY__CACHE__STORE": "redis"}
+    refused = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "order_entry_project/gunicorn.conf.py",
+            "--bind",
+            "127.0.0.1:0",
+        ],
+        cwd=BASE_DIR,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert refused.returncode != 0
+    assert "cache.store: redis is not supported yet" in refused.stderr
+
+
+def test_without_sql_it_says_so_stays_alive_and_comes_back(tmp_path):
+    server = EmbeddedPostgres(tmp_path / "postgresql", settings={"fsync": "off"})
+    env = {
+        "ORDER_ENTRY__DATABASE__SQL_HOST": str(server.socket),
+        "ORDER_ENTRY__DATABASE__SQL_USER": USER,
+        "ORDER_ENTRY__DATABASE__CONNECTION_TIMEOUT": "2s",
+    }
+    with server:
+        server.create_database("trading_orders")
+        manage(env, "migrate", "--verbosity=0", "--skip-checks")
+    with web(env, tmp_path) as url:
+        with server:
+            awaited(lambda: requests.get(f"{url}/health/ready", timeout=5).ok)
+            assert requests.get(f"{url}/order/NONE", timeout=10).status_code == 404
+        with ThreadPoolExecutor(40) as callers:
+            asked = [callers.submit(requests.get, f"{url}/order/NONE", timeout=30) for _ in range(40)]
+            began = time.monotonic()
+            assert requests.get(f"{url}/health/live", timeout=5).ok
+            assert time.monotonic() - began < 2
+            answers = [call.result() for call in asked]
+        assert {answer.status_code for answer in answers} == {503}
+        assert all(answer.headers["Retry-After"] for answer in answers)
+        health = requests.get(f"{url}/health", timeout=5)
+        assert (health.status_code, health.json()["components"]["sql"]) == (503, "DOWN")
+        with server:
+            awaited(lambda: requests.get(f"{url}/order/NONE", timeout=10).status_code == 404, patience=15)
+            awaited(lambda: requests.get(f"{url}/health/ready", timeout=5).ok, patience=15)
