@@ -22,7 +22,7 @@ class _Asked:
     refused: bool = False
 
 
-class KeyConflict(Exception):  # noqa: N818 - says what is the case
+class KeyConflict(Exception):
     """The idempotency key was used before with another body."""
 
 
