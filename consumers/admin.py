@@ -12,7 +12,7 @@ from django.utils.html import format_html
 
 from consumers.models import RejectedMessage
 from consumers.readable import readable
-from orders.admin import BoundedPaginator, ReadOnlyAdmin
+from orders.admin import ReadOnlyAdmin
 
 
 @admin.register(RejectedMessage)
@@ -21,8 +21,6 @@ class RejectedMessageAdmin(ReadOnlyAdmin):
     list_filter = ("reason", "queue", "rejected_at")
     search_fields = ("message_id__startswith", "order_id__startswith")
     search_help_text = "The beginning of a message id or an order id"
-    paginator = BoundedPaginator
-    list_per_page = 50
     fields = (
         ("message_id", "queue"),
         ("reason", "attempts"),

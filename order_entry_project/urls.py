@@ -7,6 +7,9 @@ from order_entry_project import health
 
 admin.site.site_header = admin.site.site_title = "order-entry"
 admin.site.index_title = "Orders and messages"
+admin.site.site_url = None
+# Two pages need no list beside them, and orders have many columns.
+admin.site.enable_nav_sidebar = False
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -17,24 +17,6 @@ from orders import documents
 from orders.models import Order
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Pages to look at; nothing is added, changed or deleted by hand."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        del request
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        del request, obj
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        del request, obj
-        return False
-
-
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts no further than anyone turns pages: counting millions of rows takes seconds."""
 
@@ -48,17 +30,62 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows shown below an order."""
+    """Rows shown below the fields of a page."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
 
 
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Pages to look at; nothing is added, changed or deleted by hand."""
+
+    change_form_template = "admin/read_only_form.html"
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    # They would count the whole table once for every choice.
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    list_max_show_all = 200
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        del request
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        del request, obj
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        del request, obj
+        return False
+
+    def tables(self, obj: Any) -> list[Table]:
+        """What is shown below the fields of `obj`."""
+        del obj
+        return []
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        obj = self.get_object(request, object_id)
+        shown = {
+            "tables": self.tables(obj) if obj and self.has_view_permission(request, obj) else [],
+            # What can be done to the rows of the list can be done to this one.
+            "actions": [(name, text) for _, name, text in filter(None, self.get_actions(request).values())],
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+            "show_close": True,
+        }
+        return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
+
+
 class OrderAdmin(ReadOnlyAdmin):
     """Registered by the app that adds the last of its tables and actions, see `routing.admin`."""
 
-    change_form_template = "admin/orders/order/change_form.html"
     list_display = (
         "order_id",
         "symbol",
@@ -68,7 +95,7 @@ class OrderAdmin(ReadOnlyAdmin):
         "counterparty",
         "status",
         "route",
-        "needs_review",
+        "review",
         "created_at",
     )
     list_filter = ("status", "needs_review", "side", "created_at")
@@ -76,33 +103,30 @@ class OrderAdmin(ReadOnlyAdmin):
     sortable_by = ("order_id", "created_at")
     search_fields = ("order_id",)
     search_help_text = "The beginning of an order id; or a whole counterparty or symbol"
-    paginator = BoundedPaginator
-    list_per_page = 50
-    list_max_show_all = 200
     fieldsets: ClassVar[Any] = (
         (
             None,
             {
                 "fields": (
-                    ("order_id", "status"),
-                    ("symbol", "side"),
-                    ("exact_quantity", "exact_price"),
-                    ("counterparty", "route"),
-                    ("needs_review", "review_reason"),
+                    "status",
+                    "review",
+                    "route",
+                    "side",
+                    "exact_quantity",
+                    "symbol",
+                    "exact_price",
+                    "counterparty",
                 )
             },
         ),
         (
             "Times",
             {
-                "fields": (
-                    ("created_at", "placed_at"),
-                    ("routed_at", "updated_at"),
-                    ("due_at", "claimed_until"),
-                )
+                "classes": ("collapse",),
+                "fields": ("created_at", "placed_at", "routed_at", "updated_at", "due_at", "claimed_until"),
             },
         ),
-        ("Origin", {"fields": ("message_id", "extra", ("version", "attempts"))}),
+        ("Origin", {"classes": ("collapse",), "fields": ("message_id", "extra", "version", "attempts")}),
     )
 
     @admin.display(description="quantity")
@@ -112,6 +136,10 @@ class OrderAdmin(ReadOnlyAdmin):
     @admin.display(description="price")
     def exact_price(self, order: Order) -> str:
         return documents.price_text(order.price)
+
+    @admin.display(description="review")
+    def review(self, order: Order) -> str | None:
+        return f"needed: {order.review_reason}" if order.needs_review else None
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
@@ -124,9 +152,8 @@ class OrderAdmin(ReadOnlyAdmin):
         found = queryset.filter(Q(order_id__startswith=term) | Q(counterparty=term))
         return (found if found.exists() else queryset.filter(symbol=term)), False
 
-    def tables(self, order: Order) -> list[Table]:
-        """What is shown below an order's fields."""
-        events = order.events.order_by("sequence")
+    def tables(self, obj: Order) -> list[Table]:
+        events = obj.events.order_by("sequence")
         return [
             Table(
                 "Events",
@@ -134,20 +161,3 @@ class OrderAdmin(ReadOnlyAdmin):
                 [(e.sequence, e.get_event_display(), e.at, e.actor, e.reason) for e in events],
             )
         ]
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        order = self.get_object(request, object_id)
-        shown = {
-            "tables": self.tables(order) if order and self.has_view_permission(request, order) else [],
-            # What can be done to the orders of the list can be done to this one.
-            "actions": [(name, text) for _, name, text in filter(None, self.get_actions(request).values())],
-            "action_checkbox_name": ACTION_CHECKBOX_NAME,
-            "show_close": True,
-        }
-        return super().change_view(request, object_id, form_url, shown | (extra_context or {}))

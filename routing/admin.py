@@ -67,8 +67,8 @@ class RoutableOrderAdmin(OrderAdmin):
         else:
             self.message_user(request, f"{order.order_id} is routed to {route}.", messages.SUCCESS)
 
-    def tables(self, order: Order) -> list[Table]:
-        return [*super().tables(order), _routes(order)]
+    def tables(self, obj: Order) -> list[Table]:
+        return [*super().tables(obj), _routes(obj)]
 
 
 def _obstacle(order: Order) -> str:

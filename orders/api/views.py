@@ -62,7 +62,10 @@ class OrdersView(ListAPIView[Order]):
         chosen.is_valid(raise_exception=True)
         return queryset.filter(**chosen.validated_data)
 
-    @extend_schema(parameters=[OrderFilter], responses={400: openapi.problem("No such filter or value")})
+    @extend_schema(
+        parameters=[OrderFilter],
+        responses={200: OrderSerializer(many=True), 400: openapi.problem("No such filter or value")},
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Orders, newest first, a page at a time."""
         return self.list(request, *args, **kwargs)
