@@ -167,7 +167,7 @@ def test_a_huge_body_is_refused_and_the_server_goes_on(url):
 
 
 def test_a_configuration_that_check_refuses_is_not_served(database, tmp_path):
-    env = {**os.environ, **database.env, "ORDER_ENTRY__CACHE__STORE": "redis"}
+    env = {**os.environ, **database.env, "ORDER_ENTRY__DATABASE__CREDENTIALS_SOURCE": "safeguard"}
     refused = subprocess.run(
         [
             sys.executable,
@@ -186,7 +186,7 @@ def test_a_configuration_that_check_refuses_is_not_served(database, tmp_path):
         check=False,
     )
     assert refused.returncode != 0
-    assert "cache.store: redis is not supported yet" in refused.stderr
+    assert "database.credentials_source: safeguard is not supported yet" in refused.stderr
 
 
 def test_without_sql_it_says_so_stays_alive_and_comes_back(tmp_path):

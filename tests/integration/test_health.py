@@ -17,6 +17,7 @@ from health_check.exceptions import ServiceUnavailable
 from order_entry_project import health, neighbours
 from order_entry_project.health import Health, HealthView, ReadyView, overall
 from tests.ports import free_port
+from tests.simulators import simulator
 
 COMPONENTS = ["mq", "sql", "aerospike", "service_registry"]
 
@@ -236,6 +237,21 @@ class TestBroker:
 
 
 class TestRegistry:
+    def test_a_registry_that_knows_the_router_is_up(self, tmp_path, monkeypatch):
+        known = ("--service", "order-router=http://127.0.0.1:8082")
+        with (
+            simulator("simulate_registry", tmp_path, *known) as registry,
+            configured(monkeypatch, "service_registry", endpoint=registry.url),
+        ):
+            neighbours.ServiceRegistry().run()
+
+    def test_a_registry_that_does_not_know_the_router_is_down(self, tmp_path, monkeypatch):
+        with (
+            simulator("simulate_registry", tmp_path) as registry,
+            configured(monkeypatch, "service_registry", endpoint=registry.url),
+        ):
+            assert "order-router" in fault_of(neighbours.ServiceRegistry())
+
     def test_a_registry_that_cannot_be_reached_is_down(self, monkeypatch):
         with configured(monkeypatch, "service_registry", endpoint=f"127.0.0.1:{free_port()}"):
             assert "order-router" in fault_of(neighbours.ServiceRegistry())
