@@ -42,7 +42,9 @@ class RejectedMessage(models.Model):
             models.UniqueConstraint(
                 fields=["queue", "message_id", "body_hash"], name="rejected_messages_once"
             ),
-            models.CheckConstraint(name="rejected_messages_reason_known", condition=Q(reason__in=Reason.values)),
+            models.CheckConstraint(
+                name="rejected_messages_reason_known", condition=Q(reason__in=Reason.values)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -73,3 +75,24 @@ class QueueMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.queue} {self.id}"
+
+
+class DeliveryAttempt(models.Model):
+    """How often a redelivered message has been tried, counted before it is decoded: it may end the process."""
+
+    queue = models.CharField(max_length=255)
+    message_id = models.CharField(max_length=255)
+    body_hash = models.BinaryField(help_text="SHA-256 of the body")
+    attempts = models.IntegerField(db_default=1)
+    tried_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "delivery_attempts"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["queue", "message_id", "body_hash"], name="delivery_attempts_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.message_id} {self.attempts}"

@@ -10,26 +10,22 @@ as routed with its outbox row, or as parked, or when its body is quarantined; ne
 from __future__ import annotations
 
 import time
-import traceback
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import psycopg
-
-from consumers import quarantine
+from consumers import batch, quarantine
+from consumers.batch import Batch, Job
 from consumers.models import Reason
-from consumers.quarantine import Rejection, message_id_of
-from orders import book, schema
-from orders.book import Arrival
+from consumers.placing import Placing
+from consumers.quarantine import Rejection
+from orders import book
 from orders.lifecycle import Status
 from orders.sql import SqlUnavailable
 from routing import claims
-from routing.claims import Claimed
 from routing.decisions import Unpublished
 
 if TYPE_CHECKING:
@@ -37,12 +33,26 @@ if TYPE_CHECKING:
     from consumers.outbox import Outbox
     from consumers.tally import Tally
     from consumers.transport import Delivery, Outcome, Transport
-    from orders.schema import ValidatedOrder
     from orders.sql import Sql
     from orders.status_cache import StatusCache
     from routing.dispatch import Dispatcher, Settled
     from routing.reactor import Reactor
     from routing.sql_gate import SqlGate
+
+# Where an order has got to, in order: `passed` is told each when it is done, for a batch.
+STEPS = (
+    "take",
+    "decode",
+    "recall",
+    "place",
+    "cache",
+    "route",
+    "settle",
+    "remember",
+    "publish",
+    "confirm",
+    "acknowledge",
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -55,28 +65,6 @@ class Limits:
     hold: float
     publish_grace: float
     publishes: bool
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """A delivery under way; `arrived` is monotonic."""
-
-    delivery: Delivery
-    arrived: float
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one turn took from the inbox, decoded: each order id once.
-
-    The claim is made before anything is sent and stays the same when the batch is sent again: after a commit
-    in doubt, orders that bear it are ours.
-    """
-
-    claim: UUID = field(default_factory=uuid4)
-    jobs: dict[str, Job] = field(default_factory=dict)
-    arrivals: list[Arrival] = field(default_factory=list)
-    rejections: list[Rejection] = field(default_factory=list)
 
 
 class Pipeline:
@@ -94,6 +82,7 @@ class Pipeline:
         *,
         limits: Limits,
         actor: str,
+        passed: Callable[[str], None],
     ) -> None:
         self._reactor = reactor
         self._transport = transport
@@ -104,6 +93,10 @@ class Pipeline:
         self._tally = tally
         self._limits = limits
         self._actor = actor
+        self._passed = passed
+        self._placing = Placing(
+            sql, cache, hold=limits.hold, tries=limits.max_retries, actor=actor, passed=passed
+        )
         self._inbox: deque[Job] = deque()
         self._batch: Batch | None = None  # being processed; kept while SQL is away
         self._done: list[Delivery] = []
@@ -116,6 +109,11 @@ class Pipeline:
         """The two parts that call back into this one."""
         self._dispatcher = dispatcher
         self._outbox = outbox
+
+    @property
+    def idle(self) -> bool:
+        under_way = self._inbox or self._batch or self._done or self._unconfirmed
+        return not under_way and self._dispatcher.idle and self._outbox.idle
 
     # Taking
 
@@ -133,11 +131,6 @@ class Pipeline:
         del reason
         self._inbox.clear()
 
-    @property
-    def idle(self) -> bool:
-        under_way = self._inbox or self._batch or self._done or self._unconfirmed
-        return not under_way and self._dispatcher.idle and self._outbox.idle
-
     def drain(self) -> None:
         """Take no more; what has been placed goes its way."""
         self._draining = True
@@ -146,7 +139,7 @@ class Pipeline:
 
     def sweep(self) -> bool:
         """Claim what waits in the book for routing. Whether there was anything."""
-        room = min(self._dispatcher.free, self._limits.batch_size)
+        room = min(self._dispatcher.room_for_due, self._limits.batch_size)
         if self._draining or not self._gate.open or room == 0:
             return False
         try:
@@ -158,11 +151,11 @@ class Pipeline:
         return bool(due)
 
     def _on_gate(self, is_open: bool) -> None:
-        if is_open:
+        if not is_open:
+            self._transport.pause()
+        elif not self._draining:
             self._transport.resume()
             self._soon()
-        else:
-            self._transport.pause()
 
     def _soon(self) -> None:
         if not self._turn_due:
@@ -170,22 +163,21 @@ class Pipeline:
             self._reactor.call_later(0, self._turn)
 
     def _turn(self) -> None:
+        """One batch a turn: the loop serves the others in between."""
         self._turn_due = False
         if self._gate.open:
-            self._advance()
+            try:
+                self._advance()
+            except SqlUnavailable as error:
+                self._gate.close(error)
         self._acknowledge()
 
     def _advance(self) -> None:
-        """One batch a turn: the loop serves the others in between."""
         if self._batch is None and self._room():
-            self._batch = self._decode(self._take())
+            self._batch = self._next_batch()
         if self._batch is None:
             return
-        try:
-            self._process(self._batch)
-        except SqlUnavailable as error:
-            self._gate.close(error)
-            return
+        self._process(self._batch)
         self._batch = None
         if self._room():
             self._soon()
@@ -201,146 +193,52 @@ class Pipeline:
         enough = min(len(self._inbox), self._limits.in_flight // 2, self._limits.batch_size)
         return min(free, self._limits.batch_size) if free >= enough else 0
 
-    def _take(self) -> list[Job]:
-        return [self._inbox.popleft() for _ in range(min(self._room(), len(self._inbox)))]
-
-    # Decoding
-
-    def _decode(self, taken: Sequence[Job]) -> Batch:
-        """An order id that comes twice waits for the next batch, when the first is in the book."""
-        now = datetime.now(UTC)
-        batch = Batch()
-        again: list[Job] = []
-        for job in taken:
-            delivery = job.delivery
-            order = self._decode_one(delivery, now)
-            if isinstance(order, Rejection):
-                batch.rejections.append(order)
-            elif order.order_id in batch.jobs:
-                again.append(job)
-            else:
-                batch.jobs[order.order_id] = job
-                batch.arrivals.append(Arrival(order, message_id_of(delivery)))
+    def _next_batch(self) -> Batch:
+        """As many as there is room for; a redelivered message goes alone, in case it ended a process."""
+        if self._inbox[0].delivery.redelivered:
+            return self._redelivered(self._inbox[0])
+        taken: list[Job] = []
+        room = self._room()
+        while self._inbox and len(taken) < room and not self._inbox[0].delivery.redelivered:
+            taken.append(self._inbox.popleft())
+        self._passed("take")
+        decoded, again = batch.decode(taken)
         self._inbox.extendleft(reversed(again))
-        return batch
+        self._passed("decode")
+        return decoded
 
-    @staticmethod
-    def _decode_one(delivery: Delivery, now: datetime) -> ValidatedOrder | Rejection:
-        try:
-            return schema.decode(delivery.body, delivery.content_type, now)
-        except schema.InvalidOrder as error:
-            return Rejection(delivery, Reason(error.reason), str(error), order_id=error.order_id)
-        except Exception:  # noqa: BLE001 - a fault of ours in one message's way must not stop the others
-            return Rejection(delivery, Reason.POISON, traceback.format_exc())
-
-    def _process(self, batch: Batch) -> None:
-        recalled = self._idempotency.recall(batch.arrivals) if batch.arrivals else set()
-        unknown = [arrival for arrival in batch.arrivals if arrival.order.order_id not in recalled]
-        claimed, rejections = self._place(batch, unknown)
-        self._reject([*batch.rejections, *rejections])
-        going_on = {work.order.order_id for work in claimed}
-        rejected = {rejection.delivery for rejection in rejections}
-        for order_id, job in batch.jobs.items():
-            if order_id not in going_on and job.delivery not in rejected:
-                self._tally.duplicates += 1
-                self._done.append(job.delivery)
-        self._dispatcher.submit(claimed)
+    def _redelivered(self, job: Job) -> Batch:
+        attempts = quarantine.count_attempt(self._sql, job.delivery)
+        self._inbox.popleft()
+        if attempts > self._limits.max_retries:
+            error = f"delivered {attempts} times and never settled: it may end the process that takes it"
+            return Batch(rejections=[Rejection(job.delivery, Reason.POISON, error)])
+        decoded, _ = batch.decode([job])
+        return decoded
 
     # Placing
 
-    def _place(self, batch: Batch, arrivals: Sequence[Arrival]) -> tuple[list[Claimed], list[Rejection]]:
-        """The orders that are ours to route, and the messages that cannot be placed."""
-        if not arrivals:
-            return [], []
-        ordered = sorted(arrivals, key=lambda arrival: arrival.order.order_id)
-        claimed: list[Claimed] = []
-        rejections: list[Rejection] = []
-        self._place_or_halve(batch, ordered, claimed, rejections)
-        return claimed, rejections
+    def _process(self, taken: Batch) -> None:
+        recalled = self._idempotency.recall(taken.arrivals) if taken.arrivals else set()
+        self._passed("recall")
+        unknown = [arrival for arrival in taken.arrivals if arrival.order.order_id not in recalled]
+        placements = self._placing.place(taken, unknown)
+        rejections = [*taken.rejections, *placements.rejections]
+        self._reject(rejections)
+        settled = {work.order.order_id for work in placements.claimed}
+        settled |= {rejection.order_id for rejection in placements.rejections if rejection.order_id}
+        for order_id, job in taken.jobs.items():
+            if order_id not in settled:
+                self._owned_by_sql(job, halted=order_id in placements.halted)
+        self._dispatcher.submit(placements.claimed)
+        self._soon()
 
-    def _place_or_halve(
-        self,
-        batch: Batch,
-        arrivals: Sequence[Arrival],
-        claimed: list[Claimed],
-        rejections: list[Rejection],
-    ) -> None:
-        """A row that SQL refuses must not take its neighbours with it: halves, down to the one at fault."""
-        tries = self._limits.max_retries if len(arrivals) == 1 else 1
-        for _ in range(tries):
-            try:
-                self._place_together(batch, arrivals, claimed, rejections)
-            except psycopg.Error:
-                failure = traceback.format_exc()
-            else:
-                return
-        if len(arrivals) == 1:
-            order_id = arrivals[0].order.order_id
-            rejections.append(
-                Rejection(batch.jobs[order_id].delivery, Reason.POISON, failure, order_id=order_id)
-            )
-            return
-        middle = len(arrivals) // 2
-        self._place_or_halve(batch, arrivals[:middle], claimed, rejections)
-        self._place_or_halve(batch, arrivals[middle:], claimed, rejections)
-
-    def _place_together(
-        self,
-        batch: Batch,
-        arrivals: Sequence[Arrival],
-        claimed: list[Claimed],
-        rejections: list[Rejection],
-    ) -> None:
-        hold = self._limits.hold
-        deadline = time.monotonic() + hold
-        placed = book.place(self._sql, arrivals, claim=batch.claim, hold=hold, actor=self._actor)
-        known = [arrival for arrival in arrivals if arrival.order.order_id not in placed]
-        resumed = self._recognise(batch, known, rejections) if known else []
-        fresh = [
-            Claimed(arrival.order, arrival.message_id, Status.PLACED, batch.claim, deadline)
-            for arrival in arrivals
-            if arrival.order.order_id in placed
-        ]
-        for work in fresh:
-            work.ticket = batch.jobs[work.order.order_id]
-        self._cache_placed(fresh, placed)
-        claimed += fresh + resumed
-
-    def _cache_placed(self, fresh: Sequence[Claimed], placed: Mapping[str, datetime]) -> None:
-        if fresh:
-            self._cache.write(
-                [
-                    self._cache.record(
-                        work.order,
-                        work.core,
-                        status=Status.PLACED,
-                        route=None,
-                        version=1,
-                        updated_at=placed[work.order.order_id],
-                        routed_at=None,
-                    )
-                    for work in fresh
-                ]
-            )
-
-    def _recognise(
-        self, batch: Batch, arrivals: Sequence[Arrival], rejections: list[Rejection]
-    ) -> list[Claimed]:
-        """Orders that were in the book already: resumed where they wait, in conflict where they differ."""
-        known = claims.claim_known(
-            self._sql, arrivals, claim=batch.claim, hold=self._limits.hold, actor=self._actor
-        )
-        resumed: list[Claimed] = []
-        for order_id, entry in known.items():
-            if not entry.same_content:
-                error = f"order {order_id} is in the book with other content"
-                rejections.append(
-                    Rejection(batch.jobs[order_id].delivery, Reason.CONFLICT, error, order_id=order_id)
-                )
-            elif entry.claimed:
-                entry.claimed.ticket = batch.jobs[order_id]
-                resumed.append(entry.claimed)
-        return resumed
+    def _owned_by_sql(self, job: Job, *, halted: bool) -> None:
+        if halted:
+            self._tally.pending += 1
+        else:
+            self._tally.duplicates += 1
+        self._done.append(job.delivery)
 
     def _reject(self, rejections: Sequence[Rejection]) -> None:
         if not rejections:
@@ -370,6 +268,19 @@ class Pipeline:
         self._publish(to_publish)
         self._soon()
 
+    def _remember(self, changed: Sequence[Settled]) -> None:
+        """Cache and idempotency mark: one batch where one store keeps both."""
+        if not changed:
+            return
+        records = [end.record(self._cache) for end in changed]
+        marks = [self._idempotency.record(end.work.order, end.work.message_id) for end in changed]
+        if self._cache.store is self._idempotency.store:
+            self._cache.write(records + marks)
+        else:
+            self._cache.write(records)
+            self._idempotency.write(marks)
+        self._passed("remember")
+
     def _publication(self, end: Settled) -> list[Unpublished]:
         """What to publish of a routed order; its message is acknowledged when that is answered."""
         if not self._limits.publishes:
@@ -385,22 +296,11 @@ class Pipeline:
             )
         ]
 
-    def _remember(self, changed: Sequence[Settled]) -> None:
-        """Cache and idempotency mark: one batch where one store keeps both."""
-        if not changed:
-            return
-        records = [end.record(self._cache) for end in changed]
-        marks = [self._idempotency.record(end.work.order, end.work.message_id) for end in changed]
-        if self._cache.store is self._idempotency.store:
-            self._cache.write(records + marks)
-        else:
-            self._cache.write(records)
-            self._idempotency.write(marks)
-
     def _publish(self, routes: list[Unpublished]) -> None:
         if not routes:
             return
         self._outbox.publish(routes, self._on_published)
+        self._passed("publish")
         waiting = [route.id for route in routes if route.id in self._unconfirmed]
         if waiting:
             self._reactor.call_later(self._limits.publish_grace, partial(self._acknowledge_anyway, waiting))
@@ -410,6 +310,7 @@ class Pipeline:
     def _on_published(self, attempt_id: UUID, outcome: Outcome) -> None:
         """Confirmed, returned or refused: the outbox has the order, the message has done its work."""
         del outcome
+        self._passed("confirm")
         delivery = self._unconfirmed.pop(attempt_id, None)
         if delivery:
             self._done.append(delivery)
@@ -421,6 +322,14 @@ class Pipeline:
         self._soon()
 
     def _acknowledge(self) -> None:
-        if self._done:
-            done, self._done = self._done, []
-            self._transport.ack(done)
+        if not self._done:
+            return
+        done, self._done = self._done, []
+        self._transport.ack(done)
+        self._passed("acknowledge")
+        counted = [delivery for delivery in done if delivery.redelivered]
+        if counted and self._gate.open:
+            try:
+                quarantine.forget_attempts(self._sql, counted)
+            except SqlUnavailable as error:
+                self._gate.close(error)

@@ -64,13 +64,42 @@ def quarantine(sql: Sql, rejections: Iterable[Rejection]) -> None:
         sql.run(_QUARANTINE, _columns(ordered))
 
 
-def _row(rejection: Rejection) -> dict[str, Any]:
-    delivery = rejection.delivery
+_COUNT_ATTEMPT = """
+INSERT INTO delivery_attempts AS d (queue, message_id, body_hash) VALUES (%(queue)s, %(message_id)s, %(body_hash)s)
+ON CONFLICT (queue, message_id, body_hash) DO UPDATE SET attempts = d.attempts + 1, tried_at = statement_timestamp()
+RETURNING attempts
+"""
+_FORGET_ATTEMPTS = """
+DELETE FROM delivery_attempts d
+USING unnest(%(queue)s::text[], %(message_id)s::text[], %(body_hash)s::bytea[]) AS g (queue, message_id, body_hash)
+WHERE d.queue = g.queue AND d.message_id = g.message_id AND d.body_hash = g.body_hash
+"""
+
+
+def count_attempt(sql: Sql, delivery: Delivery) -> int:
+    """How often this redelivered message has been tried, this time included; committed before it is decoded."""
+    ((attempts,),) = sql.run(_COUNT_ATTEMPT, _identity(delivery))
+    return int(attempts)
+
+
+def forget_attempts(sql: Sql, deliveries: Sequence[Delivery]) -> None:
+    """These are settled: nothing needs to be counted of them any more."""
+    sql.run(_FORGET_ATTEMPTS, _columns([_identity(delivery) for delivery in deliveries]))
+
+
+def _identity(delivery: Delivery) -> dict[str, Any]:
     return {
         "queue": delivery.queue,
         "message_id": message_id_of(delivery),
-        "body": delivery.body,
         "body_hash": sha256(delivery.body).digest(),
+    }
+
+
+def _row(rejection: Rejection) -> dict[str, Any]:
+    delivery = rejection.delivery
+    return {
+        **_identity(delivery),
+        "body": delivery.body,
         "content_type": _storable(delivery.content_type or "")[:_MAX_ID],
         "headers": json.dumps(_plain(delivery.headers)),
         "order_id": rejection.order_id,

@@ -36,9 +36,18 @@ _IDLE_CHECK = 0.02
 
 
 class Worker:
-    """`once`: stop when the queue, the book's due orders and the outbox are empty."""
+    """`once`: stop when the queue, the book's due orders and the outbox are empty.
 
-    def __init__(self, *, queue: str | None = None, once: bool = False) -> None:
+    `passed` is told each of `pipeline.STEPS` that is done.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue: str | None = None,
+        once: bool = False,
+        passed: Callable[[str], None] = lambda _: None,
+    ) -> None:
         config = settings.CONFIG
         actor = f"{config.service.name}@{socket.gethostname()}:{os.getpid()}"
         # A folder of schemas that cannot be read is found now, not at the first Avro message.
@@ -73,6 +82,7 @@ class Worker:
                 publishes=publishes,
             ),
             actor=actor,
+            passed=passed,
         )
         self._routing = assembly.Routing(
             self._reactor,
@@ -83,6 +93,7 @@ class Worker:
             on_settled=self._pipeline.on_settled,
             # Not before: what arrives while no router is known would be parked.
             on_ready=lambda: self._transport.start(self._pipeline),
+            passed=passed,
         )
         self._outbox = Outbox(
             self._transport,

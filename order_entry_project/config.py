@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -171,26 +171,116 @@ class Database(Section):
     )
 
 
+_SEED_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+):([0-9]{1,5})(?::([^\s:]+))?")
+_KEY_PATTERN = re.compile(r"[A-Za-z][\w-]{0,62}:.*")
+
+
+class SeedHost(NamedTuple):
+    """A node of an Aerospike cluster; `tls_name` is the name its certificate must bear."""
+
+    host: str
+    port: int
+    tls_name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`host:port` or `host:port:tls-name`. Raises ValueError."""
+        match = _SEED_HOST.fullmatch(text)
+        if match is None or not 0 < int(match[2]) <= 65535:  # noqa: PLR2004 - ports
+            raise ValueError(f"expected host:port or host:port:tls-name, got {text!r}")
+        host = match[1].strip("[]")
+        return cls(host, int(match[2]), match[3] or host)
+
+
 class Aerospike(Section):
-    seed_hosts: list[str] = Field([], description="host:port of the nodes to begin with.")
-    namespace: Name = Field(
-        "orders_ns", description="Informational while the Aerospike store is not supported: the namespace."
+    seed_hosts: list[str] = Field(
+        [],
+        description="Nodes to begin with: host:port, or host:port:tls-name where the certificate bears "
+        "another name than the host.",
     )
+    namespace: Name = Field("orders_ns", max_length=31, description="Namespace of all records.")
     key_pattern: str = Field(
         "orderStatus:{orderId}", description="Key of an order's status document, in whatever store is in use."
     )
-    ttl_seconds: Count = Field(2_592_000, description="Life of a status document, seconds, in any store.")
-    client_cert: Path | None = Field(None, description="PEM with certificate and key for mutual TLS.")
-    replication_factor: Count = Field(
-        2, description="Informational while the Aerospike store is not supported: copies kept."
+    ttl_seconds: Count = Field(
+        2_592_000, le=315_360_000, description="Life of a status document, seconds, in any store."
     )
+    timeout: Seconds = Field(
+        0.5,
+        description="Longest wait for one batch; no more than router.timeout and mq.heartbeat / 4 count.",
+    )
+    client_cert: Path | None = Field(
+        None, description="PEM with certificate and key; setting it turns mutual TLS on."
+    )
+    client_key: Path | None = Field(None, description="Key, where client_cert does not hold it.")
+    ca_cert: Path | None = Field(
+        None, description="CA that signed the nodes' certificates; null: the system's. Turns TLS on."
+    )
+    replication_factor: Count = Field(
+        2, description="Copies of each record the cluster must keep; preflight warns of fewer."
+    )
+
+    @field_validator("seed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: list[str]) -> list[str]:
+        for text in value:
+            SeedHost.parse(text)
+        return value
 
     @field_validator("key_pattern")
     @classmethod
     def _names_the_order(cls, value: str) -> str:
-        if value.count("{orderId}") != 1:
-            raise ValueError("expected a pattern that holds {orderId} once")
+        if value.count("{orderId}") != 1 or not _KEY_PATTERN.fullmatch(value):
+            raise ValueError(
+                "expected a pattern that holds {orderId} once, after a name and a colon: orderStatus:{orderId}"
+            )
         return value
+
+    @model_validator(mode="after")
+    def _key_goes_with_certificate(self) -> Self:
+        if self.client_key and not self.client_cert:
+            raise ValueError("client_key goes with client_cert")
+        return self
+
+    @property
+    def hosts(self) -> list[SeedHost]:
+        return [SeedHost.parse(text) for text in self.seed_hosts]
+
+    @property
+    def tls(self) -> bool:
+        return bool(self.client_cert or self.ca_cert)
+
+
+class Redis(Section):
+    url: str = Field(
+        "redis://127.0.0.1:6379",
+        repr=False,
+        description="`redis://[user:password@]host:port[/database]`; `rediss://` with TLS.",
+    )
+    username: str | None = Field(None, description="User, where the URL has none.")
+    password: SecretStr | None = Field(None, description="Password, where the URL has none.")
+    timeout: Seconds = Field(
+        0.5,
+        description="Longest wait for one batch; no more than router.timeout and mq.heartbeat / 4 count.",
+    )
+    client_cert: Path | None = Field(None, description="PEM with certificate and key, shown to the server.")
+    client_key: Path | None = Field(None, description="Key, where client_cert does not hold it.")
+    ca_cert: Path | None = Field(None, description="CA that signed the server, beside the system's.")
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("redis", "rediss") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(
+                "url: expected redis://host:port or rediss://host:port, and nothing after the database"
+            )
+        if parts.port == 0 or not re.fullmatch(r"(/\d*)?", parts.path):
+            raise ValueError("url: expected a port and at most the number of a database after the host")
+        if parts.scheme == "redis" and (self.client_cert or self.client_key or self.ca_cert):
+            raise ValueError("client_cert, client_key and ca_cert go with a rediss:// url")
+        if self.client_key and not self.client_cert:
+            raise ValueError("client_key goes with client_cert")
+        return self
 
 
 StoreName = Literal["aerospike", "redis", "postgresql"]
@@ -240,6 +330,9 @@ class Router(Section):
         description="The router treats a repeated Idempotency-Key as the same request; false: "
         "a call that may have been received is never repeated by the machine.",
     )
+    breaker: Count = Field(
+        10, description="Failed calls in a row after which no more are made for a while: orders are parked."
+    )
     claim: Seconds = Field(30.0, description="How long a process holds an order it is routing.")
     backoff: Seconds = Field(0.1, description="Wait before the first retry; doubles, with jitter.")
     max_backoff: Seconds = Field(300.0, description="Longest wait of a parked order between two routings.")
@@ -280,11 +373,20 @@ class Config(BaseSettings):
     mq: Mq = Mq()
     database: Database = Database()
     aerospike: Aerospike = Aerospike()
+    redis: Redis = Redis()
     cache: Cache = Cache()
     idempotency: Idempotency = Idempotency()
     service_registry: ServiceRegistry = ServiceRegistry()
     router: Router = Router()
     api: Api = Api()
+
+    @model_validator(mode="after")
+    def _aerospike_has_hosts(self) -> Self:
+        if "aerospike" in (self.cache_store, self.idempotency_store) and not self.aerospike.seed_hosts:
+            raise ValueError(
+                "aerospike.seed_hosts: expected at least one host:port: cache.store or idempotency.store is aerospike"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from orders.halts import halted
 from orders.lifecycle import Event, Status
 from orders.models import Order, OrderEvent
 
@@ -27,37 +28,55 @@ class Arrival:
     message_id: str
 
 
-_PLACE = """
-WITH placed AS (
-    INSERT INTO orders (order_id, symbol, side, quantity, price, counterparty, created_at, extra, message_id,
-                        digest, status, claim, claimed_until)
-    SELECT a.order_id, a.symbol, a.side, a.quantity, a.price, a.counterparty, a.created_at, a.extra::json,
-           a.message_id, a.digest, 'PLACED', %(claim)s, statement_timestamp() + %(hold)s * interval '1 second'
+_PLACE = f"""
+WITH arrived AS (
+    SELECT a.*, {halted("a")} AS halted
     FROM unnest(%(order_id)s::text[], %(symbol)s::text[], %(side)s::text[], %(quantity)s::numeric[],
                 %(price)s::numeric[], %(counterparty)s::text[], %(created_at)s::timestamptz[], %(extra)s::text[],
                 %(message_id)s::text[], %(digest)s::bytea[])
          AS a (order_id, symbol, side, quantity, price, counterparty, created_at, extra, message_id, digest)
-    ORDER BY a.order_id COLLATE "C"
+),
+placed AS (
+    INSERT INTO orders (order_id, symbol, side, quantity, price, counterparty, created_at, extra, message_id,
+                        digest, status, version, due_at, claim, claimed_until)
+    SELECT order_id, symbol, side, quantity, price, counterparty, created_at, extra::json, message_id, digest,
+           CASE WHEN halted THEN 'PENDING_ROUTE' ELSE 'PLACED' END,
+           CASE WHEN halted THEN 2 ELSE 1 END,
+           CASE WHEN halted THEN statement_timestamp() END,
+           CASE WHEN NOT halted THEN %(claim)s::uuid END,
+           CASE WHEN NOT halted THEN statement_timestamp() + %(hold)s * interval '1 second' END
+    FROM arrived ORDER BY order_id COLLATE "C"
     ON CONFLICT (order_id) DO NOTHING
-    RETURNING order_id, placed_at
+    RETURNING order_id, version, placed_at
+),
+told AS (
+    INSERT INTO order_events (order_id, sequence, event, actor, reason, at)
+    SELECT order_id, 1, 'PLACED', %(actor)s, '', placed_at FROM placed
+    UNION ALL
+    SELECT order_id, 2, 'PENDING_ROUTE', %(actor)s, 'routing is halted', placed_at FROM placed WHERE version = 2
 )
-INSERT INTO order_events (order_id, sequence, event, actor, at)
-SELECT order_id, 1, 'PLACED', %(actor)s, placed_at FROM placed
-RETURNING order_id, at
-"""
+SELECT order_id, placed_at, version = 2 FROM placed
+"""  # noqa: S608 - composed of constants
+
+
+@dataclass(slots=True, frozen=True)
+class Placed:
+    """`halted`: it was parked without a claim, and waits for the halt to end."""
+
+    at: datetime
+    halted: bool
 
 
 def place(
     sql: Sql, arrivals: Sequence[Arrival], *, claim: UUID, hold: float, actor: str
-) -> dict[str, datetime]:
+) -> dict[str, Placed]:
     """Write the orders not yet in the book, each with its PLACED event and under `claim` for `hold` seconds.
 
-    Returns the time at which each new order was placed; the others are known already. Each order id at most
-    once among `arrivals`.
+    Returns the new ones by order id; the others are known already. Each order id at most once among `arrivals`.
     """
     columns = _columns(arrivals)
     rows = sql.run(_PLACE, columns | {"claim": claim, "hold": hold, "actor": actor})
-    return dict(rows)
+    return {order_id: Placed(at, is_halted) for order_id, at, is_halted in rows}
 
 
 def _columns(arrivals: Sequence[Arrival]) -> dict[str, Any]:

@@ -43,6 +43,9 @@ class Order(models.Model):
     version = models.IntegerField(db_default=1, help_text="sequence of the last event")
     attempts = models.IntegerField(db_default=0, help_text="rows of order_routes")
     due_at = models.DateTimeField(null=True, help_text="when the machine routes a parked order again")
+    key_number = models.IntegerField(
+        db_default=0, help_text="distinguishes the idempotency key of a retry that a person asked for"
+    )
     claim = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
     placed_at = models.DateTimeField(db_default=Now(), help_text="when this service made it durable")
@@ -142,3 +145,35 @@ class StoreRecord(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Halt(models.Model):
+    """Routing stopped by a person: for everything, for a symbol, or for a counterparty."""
+
+    symbol = models.CharField(max_length=32, null=True, blank=True)
+    counterparty = models.CharField(max_length=64, null=True, blank=True)
+    reason = models.TextField()
+    actor = models.CharField(max_length=150)
+    since = models.DateTimeField(db_default=Now())
+    until = models.DateTimeField(
+        null=True, blank=True, help_text="ends by itself then; empty: when it is lifted"
+    )
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.CharField(max_length=150, db_default="", blank=True)
+
+    class Meta:
+        db_table = "halts"
+        ordering: ClassVar = ["-since", "-id"]
+        indexes: ClassVar = [
+            # Every claiming statement asks; there are few, and mostly none.
+            models.Index("id", name="halts_in_force", condition=Q(lifted_at__isnull=True)),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="halts_one_scope", condition=Q(symbol__isnull=True) | Q(counterparty__isnull=True)
+            ),
+            models.CheckConstraint(name="halts_has_reason", condition=~Q(reason="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"halt of {self.symbol or self.counterparty or 'everything'}"

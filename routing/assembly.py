@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from routing.breaker import Breaker
 from routing.dispatch import Dispatcher, Settled
 from routing.policy import Policy
 from routing.registry import Registry, RouterEndpoint
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from orders.sql import Sql
     from routing.reactor import Reactor
     from routing.sql_gate import SqlGate
+
+# Between two probes of a router that keeps failing, seconds.
+_LONGEST_PAUSE = 30.0
 
 
 class Routing:
@@ -31,6 +35,7 @@ class Routing:
         actor: str,
         on_settled: Callable[[list[Settled]], None],
         on_ready: Callable[[], None],
+        passed: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`on_ready`: called once, when the registry has answered or failed for the first time."""
         router, registry = settings.CONFIG.router, settings.CONFIG.service_registry
@@ -55,9 +60,11 @@ class Routing:
                 base=router.backoff,
                 cap=router.max_backoff,
             ),
+            breaker=Breaker(failures=router.breaker, base=1.0, cap=_LONGEST_PAUSE),
             publish_in=publish_in,
             actor=actor,
             on_settled=on_settled,
+            passed=passed,
         )
 
     def start(self) -> None:

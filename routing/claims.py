@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from orders.documents import Fragments, encode_core
+from orders.halts import halted
 from orders.lifecycle import Status
 from orders.schema import ValidatedOrder
 
@@ -34,6 +35,7 @@ class Claimed:
     claim: UUID
     deadline: float
     attempts: int = 0  # rows of order_routes when it was taken
+    key_number: int = 0  # of retries that a person asked for after a definite refusal
     expired: bool = False  # an earlier claim ran out: a call may have gone out already
     tries: int = 0  # calls under this claim
     ticket: Any = None  # whatever the submitter wants back with the outcome
@@ -41,6 +43,11 @@ class Claimed:
 
     def __post_init__(self) -> None:
         self.core = encode_core(self.order)
+
+    @property
+    def idempotency_key(self) -> str:
+        order_id = self.order.order_id
+        return f"{order_id}:{self.key_number}" if self.key_number else order_id
 
 
 @dataclass(slots=True, frozen=True)
@@ -53,7 +60,7 @@ class Known:
 
 # The columns of an order as _order() reads them.
 _FIELDS = """o.order_id, o.symbol, o.side, o.quantity, o.price, o.counterparty, o.created_at, o.extra::text,
-             o.digest, o.message_id, o.status, o.attempts"""
+             o.digest, o.message_id, o.status, o.attempts, o.key_number"""
 _UNCLAIMED = "(o.claimed_until IS NULL OR o.claimed_until <= statement_timestamp())"
 
 # `chosen` holds the locked rows to take: order_id, expired.
@@ -76,12 +83,13 @@ lost AS (
 _CLAIM_DUE = f"""
 WITH placed AS (
     SELECT o.order_id, o.claim IS NOT NULL AS expired FROM orders o
-    WHERE o.status = 'PLACED' AND {_UNCLAIMED}
+    WHERE o.status = 'PLACED' AND {_UNCLAIMED} AND NOT {halted("o")}
     LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ),
 parked AS (
     SELECT o.order_id, o.claim IS NOT NULL AS expired FROM orders o
     WHERE o.status = 'PENDING_ROUTE' AND NOT o.needs_review AND o.due_at <= statement_timestamp() AND {_UNCLAIMED}
+      AND NOT {halted("o")}
     ORDER BY o.due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ),
 chosen AS (SELECT * FROM placed UNION ALL SELECT * FROM parked LIMIT %(limit)s),
@@ -97,7 +105,7 @@ chosen AS (
     SELECT o.order_id, o.claim IS NOT NULL AND o.claim <> %(claim)s AS expired
     FROM orders o JOIN known k ON o.order_id = k.order_id AND o.digest = k.digest
     WHERE o.claim = %(claim)s
-       OR (({_UNCLAIMED}) AND (o.status = 'PLACED' OR (
+       OR ({_UNCLAIMED} AND NOT {halted("o")} AND (o.status = 'PLACED' OR (
                o.status = 'PENDING_ROUTE' AND NOT o.needs_review AND o.due_at <= statement_timestamp())))
     ORDER BY o.order_id FOR UPDATE OF o SKIP LOCKED
 ),
@@ -117,7 +125,7 @@ def claim_due(sql: Sql, *, limit: int, hold: float, actor: str) -> list[Claimed]
     deadline = time.monotonic() + hold
     claim = uuid4()
     rows = sql.run(_CLAIM_DUE, {"limit": limit, "claim": claim, "hold": hold, "actor": actor})
-    return [_claimed(row, claim, deadline, expired=row[12]) for row in rows]
+    return [_claimed(row, claim, deadline, expired=row[13]) for row in rows]
 
 
 def claim_known(
@@ -137,7 +145,7 @@ def claim_known(
         "actor": actor,
     }
     return {
-        row[0]: Known(row[13], _claimed(row, claim, deadline, expired=row[12]) if row[14] else None)
+        row[0]: Known(row[14], _claimed(row, claim, deadline, expired=row[13]) if row[15] else None)
         for row in sql.run(_CLAIM_KNOWN, parameters)
     }
 
@@ -152,4 +160,4 @@ def release(sql: Sql, claimed: Iterable[Claimed]) -> None:
 
 def _claimed(row: tuple[Any, ...], claim: UUID, deadline: float, *, expired: bool) -> Claimed:
     order = ValidatedOrder(*row[:9])
-    return Claimed(order, row[9], Status(row[10]), claim, deadline, attempts=row[11], expired=expired)
+    return Claimed(order, row[9], Status(row[10]), claim, deadline, row[11], row[12], expired)

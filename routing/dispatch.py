@@ -18,6 +18,7 @@ from orders import documents
 from orders.lifecycle import Status
 from orders.sql import SqlUnavailable
 from routing import claims, decisions
+from routing.breaker import Breaker, State
 from routing.decisions import Attempt, Change, Parking
 from routing.models import Outcome
 from routing.policy import Policy, Retry
@@ -63,7 +64,10 @@ class Settled:
 
 
 class Dispatcher:
-    """`actor` signs events and attempts; `publish_in` (seconds, None: never) is when the relay may publish."""
+    """`actor` signs events and attempts; `publish_in` (seconds, None: never) is when the relay may publish.
+
+    `passed` is told the steps "route" (a call was answered) and "settle" (routes are committed).
+    """
 
     def __init__(
         self,
@@ -74,9 +78,11 @@ class Dispatcher:
         endpoint: RouterEndpoint,
         *,
         policy: Policy,
+        breaker: Breaker,
         publish_in: float | None,
         actor: str,
         on_settled: Callable[[list[Settled]], None],
+        passed: Callable[[str], None],
     ) -> None:
         self._reactor = reactor
         self._sql = sql
@@ -84,9 +90,11 @@ class Dispatcher:
         self._router = router
         self._endpoint = endpoint
         self._policy = policy
+        self._breaker = breaker
         self._publish_in = publish_in
         self._actor = actor
         self._on_settled = on_settled
+        self._passed = passed
         self._waiting: deque[Claimed] = deque()
         self._retrying: set[Claimed] = set()
         self._in_flight = 0
@@ -101,6 +109,17 @@ class Dispatcher:
     def free(self) -> int:
         """How many more orders may be claimed: nobody claims more than it has free call slots for."""
         return 0 if self._draining else max(0, self._router.free - len(self._waiting))
+
+    @property
+    def room_for_due(self) -> int:
+        """How many orders that wait in the book may be claimed: one, to see, where the router has been failing."""
+        match self._breaker.state(now=time.monotonic()):
+            case State.CLOSED:
+                return self.free
+            case State.HALF_OPEN:
+                return min(1, self.free)
+            case State.OPEN:
+                return 0
 
     @property
     def idle(self) -> bool:
@@ -153,18 +172,20 @@ class Dispatcher:
         if self._draining:
             self._release()
         while self._waiting and self._router.free:
-            work = self._waiting.popleft()
-            endpoint = self._endpoint.current
-            hindrance = self._policy.before(work, now=time.monotonic())
-            if hindrance:
-                self._parkings.append(Parking(work, hindrance.due_in, hindrance.reason))
-            elif endpoint is None:
-                unknown = self._policy.later(
-                    work, "no router is known: the service registry has not named one"
-                )
-                self._parkings.append(Parking(work, unknown.due_in, unknown.reason))
-            else:
-                self._call(work, endpoint)
+            self._start(self._waiting.popleft(), now=time.monotonic())
+
+    def _start(self, work: Claimed, *, now: float) -> None:
+        endpoint = self._endpoint.current
+        parked = self._policy.before(work, now=now)
+        if parked is None and endpoint is None:
+            parked = self._policy.later(work, "no router is known: the service registry has not named one")
+        if parked is None and not self._breaker.allows(now=now):
+            wait = self._breaker.wait(now=now)
+            parked = self._policy.later(work, "the router has been failing, calls pause", at_least=wait)
+        if parked:
+            self._parkings.append(Parking(work, parked.due_in, parked.reason))
+        elif endpoint:
+            self._call(work, endpoint)
 
     def _call(self, work: Claimed, endpoint: str) -> None:
         self._in_flight += 1
@@ -172,13 +193,18 @@ class Dispatcher:
         self._router.post(
             endpoint,
             documents.router_body(work.core),
-            idempotency_key=work.order.order_id,
+            idempotency_key=work.idempotency_key,
             traceparent=None,
             on_answer=partial(self._answered, uuid4(), work, endpoint),
         )
 
     def _answered(self, attempt_id: UUID, work: Claimed, endpoint: str, answer: Answer) -> None:
         self._in_flight -= 1
+        self._passed("route")
+        if answer.outcome in (Outcome.UNREACHABLE, Outcome.UNKNOWN):
+            self._breaker.failed(now=time.monotonic())
+        else:
+            self._breaker.succeeded()
         self._answers.append(Attempt(attempt_id, work, endpoint, answer))
         self._soon()
 
@@ -190,6 +216,7 @@ class Dispatcher:
             self._sql, accepted, published=self._published, publish_in=self._publish_in, actor=self._actor
         )
         self._published.clear()
+        self._passed("settle")
         late = [attempt for attempt in accepted if attempt.id not in changes]
         if late:
             decisions.record_late(self._sql, late, actor=self._actor)

@@ -76,7 +76,7 @@ class Retry:
 
     def _take(self) -> None:
         try:
-            room = min(self._routing.dispatcher.free, _BATCH)
+            room = min(self._routing.dispatcher.room_for_due, _BATCH)
             due = claims.claim_due(self._sql, limit=room, hold=self._hold, actor=self._actor) if room else []
         except SqlUnavailable as error:
             self._reactor.fail(error)

@@ -42,7 +42,7 @@ def test_a_new_order_is_written_with_its_event_and_claim_in_one_statement(sql):
     row = Order.objects.get()
     assert list(placed) == ["ORD-1"]
     assert (row.status, row.claim, row.version) == ("PLACED", claim, 1)
-    assert row.claimed_until > row.placed_at == placed["ORD-1"]
+    assert row.claimed_until > row.placed_at == placed["ORD-1"].at
     assert (row.price, row.quantity) == (Decimal("0.12345"), Decimal(100))
     assert (row.extra, row.message_id) == ('{"desk":"rates"}', "m-ORD-1")
     assert events("ORD-1") == [(1, "PLACED", "tester", "")]

@@ -16,7 +16,9 @@ WARY = Policy(timeout=2.0, max_retries=3, honours_idempotency_key=False, base=0.
 
 
 def work(*, tries=1, left=30.0, attempts=0, expired=False):
-    made = Claimed(order(), "m-1", Status.PLACED, uuid4(), time.monotonic() + left, attempts, expired)
+    made = Claimed(
+        order(), "m-1", Status.PLACED, uuid4(), time.monotonic() + left, attempts=attempts, expired=expired
+    )
     made.tries = tries
     return made
 

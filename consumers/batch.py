@@ -1,0 +1,67 @@
+"""What one turn takes from the inbox, decoded."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from consumers.models import Reason
+from consumers.quarantine import Rejection, message_id_of
+from orders import schema
+from orders.book import Arrival
+
+if TYPE_CHECKING:
+    from consumers.transport import Delivery
+    from orders.schema import ValidatedOrder
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A delivery under way; `arrived` is monotonic."""
+
+    delivery: Delivery
+    arrived: float
+
+
+@dataclass(slots=True)
+class Batch:
+    """Decoded messages: each order id once, by which `jobs` finds its message.
+
+    The claim is made before anything is sent and stays the same when the batch is sent again: after a commit
+    in doubt, orders that bear it are ours.
+    """
+
+    claim: UUID = field(default_factory=uuid4)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    arrivals: list[Arrival] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+def decode(jobs: Iterable[Job]) -> tuple[Batch, list[Job]]:
+    """The batch, and the jobs whose order id it holds already: they wait until the first is in the book."""
+    now = datetime.now(UTC)
+    batch = Batch()
+    again: list[Job] = []
+    for job in jobs:
+        order = _decode_one(job.delivery, now)
+        if isinstance(order, Rejection):
+            batch.rejections.append(order)
+        elif order.order_id in batch.jobs:
+            again.append(job)
+        else:
+            batch.jobs[order.order_id] = job
+            batch.arrivals.append(Arrival(order, message_id_of(job.delivery)))
+    return batch, again
+
+
+def _decode_one(delivery: Delivery, now: datetime) -> ValidatedOrder | Rejection:
+    try:
+        return schema.decode(delivery.body, delivery.content_type, now)
+    except schema.InvalidOrder as error:
+        return Rejection(delivery, Reason(error.reason), str(error), order_id=error.order_id)
+    except Exception:  # noqa: BLE001 - a fault of ours in one message's way must not stop the others
+        return Rejection(delivery, Reason.POISON, traceback.format_exc())
