@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Self
 
 _LOG_TAIL = 2000
+# A parent that ended before setpriv had asked for the signal sends none.
+_UNLESS_ORPHAN = '[ "$PPID" = "$0" ] && exec "$@"'
 
 
 class EmbeddedError(Exception):
@@ -22,7 +24,8 @@ def dying_with_parent(argv: Sequence[str | Path], death: signal.Signals) -> list
 
     The kernel ties this to the starting thread, so children are started from threads that last.
     """
-    return ["setpriv", "--pdeathsig", death.name.removeprefix("SIG"), "--", *map(str, argv)]
+    pdeathsig = ["setpriv", "--pdeathsig", death.name.removeprefix("SIG"), "--"]
+    return [*pdeathsig, "sh", "-c", _UNLESS_ORPHAN, str(os.getpid()), *map(str, argv)]
 
 
 class Child:

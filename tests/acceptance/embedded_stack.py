@@ -57,11 +57,11 @@ def await_no_process_of(folder: Path) -> None:
 
 
 class Running:
-    """A `manage.py run`; `said` collects its output."""
+    """A `manage.py run`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.said = ""
+        self._said = ""
         self._lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -74,10 +74,17 @@ class Running:
     def line_with(self, text: str) -> str:
         """The next line of the output that holds `text`."""
         while line := self._lines.get(timeout=PATIENCE):
-            self.said += line
+            self._said += line
             if text in line:
                 return line
-        raise AssertionError(f"it ended without a line with {text!r}:\n{self.said}")
+        self._lines.put("")
+        raise AssertionError(f"it ended without a line with {text!r}")
+
+    def all_said(self) -> str:
+        """Its whole output, once it has ended."""
+        while line := self._lines.get(timeout=PATIENCE):
+            self._said += line
+        return self._said
 
     def end(self, number: signal.Signals) -> int:
         """Its exit status after the signal."""
@@ -95,7 +102,12 @@ def running(folder: Path, *arguments: str) -> Iterator[Running]:
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
+        run = Running(process)
         try:
-            yield Running(process)
+            yield run
+        except BaseException as error:
+            process.kill()
+            error.add_note(f"manage.py run said:\n{run.all_said()}")
+            raise
         finally:
             process.kill()
