@@ -12,9 +12,9 @@ from django.apps import apps
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.models import CheckConstraint, Model, UniqueConstraint
 
-from consumers.models import RejectedMessage
+from consumers.models import DeliveryAttempt, RejectedMessage
 from orders.lifecycle import Event, Status
-from orders.models import Order, OrderEvent
+from orders.models import Halt, Order, OrderEvent
 from routing.models import OrderRoute
 from tests.book_rows import CREATED_AT, claimed, order_in_book, parked_order, routed_order
 
@@ -53,6 +53,15 @@ def rejected(*messages: dict[str, Any]) -> Callable[[], object]:
             RejectedMessage.objects.create(**(fields | {"reason": "POISON"} | message))
 
     return write
+
+
+def twice_tried() -> None:
+    for _ in range(2):
+        DeliveryAttempt.objects.create(queue="q", message_id="m", body_hash=bytes(32))
+
+
+def a_halt(**fields: Any) -> Callable[[], object]:
+    return lambda: Halt.objects.create(**({"reason": "feed is wrong", "actor": "sue"} | fields))
 
 
 ACCEPTED = {"outcome": "ACCEPTED", "route": "NYSE"}
@@ -99,6 +108,9 @@ REFUSED: dict[str, list[Callable[[], object]]] = {
     "order_routes_accepted_has_route": [routes(ACCEPTED | {"route": None}), routes(MANUAL | {"route": None})],
     "order_routes_manual_has_reason": [routes(MANUAL | {"reason": ""})],
     "rejected_messages_once": [rejected({}, {})],
+    "delivery_attempts_once": [twice_tried],
+    "halts_one_scope": [a_halt(symbol="AAPL", counterparty="ACME")],
+    "halts_has_reason": [a_halt(reason="")],
     "rejected_messages_reason_known": [rejected({"reason": "BORING"})],
 }
 
