@@ -108,7 +108,8 @@ class Dispatcher:
     @property
     def free(self) -> int:
         """How many more orders may be claimed: nobody claims more than it has free call slots for."""
-        return 0 if self._draining else max(0, self._router.free - len(self._waiting))
+        spoken_for = len(self._waiting) + len(self._retrying)
+        return 0 if self._draining else max(0, self._router.free - spoken_for)
 
     @property
     def room_for_due(self) -> int:
