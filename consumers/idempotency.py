@@ -6,8 +6,8 @@ Only an equal digest skips; whatever else is found, or not, goes to SQL, which d
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orders.stores.port import Record, StoreUnavailable
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from orders.book import Arrival
     from orders.schema import ValidatedOrder
     from orders.stores.port import Store
-
-logger = logging.getLogger(__name__)
 
 
 class Idempotency:
@@ -37,13 +35,12 @@ class Idempotency:
         keys = {self._prefix + arrival.order.order_id: arrival.order for arrival in arrivals}
         try:
             marks = self.store.read(list(keys))
-        except StoreUnavailable as error:
-            logger.warning("idempotency marks not read, SQL decides: %s", error)
-            return set()
-        return {keys[key].order_id for key, bins in marks.items() if bins["digest"] == keys[key].digest.hex()}
+        except StoreUnavailable:
+            return set()  # SQL decides; the store says in the log when it is down.
+        return {
+            keys[key].order_id for key, bins in marks.items() if bins.get("digest") == keys[key].digest.hex()
+        }
 
     def write(self, records: Sequence[Record]) -> None:
-        try:
+        with suppress(StoreUnavailable):
             self.store.write(records)
-        except StoreUnavailable as error:
-            logger.warning("idempotency marks not written (%d), SQL decides: %s", len(records), error)

@@ -15,14 +15,14 @@ def unsupported(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = [
         Error(
             f"{key}: {store} is not supported yet.",
-            hint=f"Set {key} to postgresql: the store in the order book's own database.",
+            hint=f"Set {key} to redis, or to postgresql: the store in the order book's own database.",
             id="order_entry.E001",
         )
         for key, store in (
             ("cache.store", config.cache_store),
             ("idempotency.store", config.idempotency_store),
         )
-        if store != "postgresql"
+        if store == "aerospike"
     ]
     if config.database.credentials_source == "safeguard":
         found.append(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from orders.stores.postgresql import run_in_django
 if TYPE_CHECKING:
     from orders.models import Order
     from orders.schema import ValidatedOrder
-    from orders.stores.port import Bins, Store
+    from orders.stores.port import Bins, Read, Store
 
 logger = logging.getLogger(__name__)
 
@@ -59,17 +60,14 @@ class StatusCache:
             "counterparty": order.counterparty,
             "created_at": documents.time_text(order.created_at),
             "routed_at": documents.time_text(routed_at) if routed_at else None,
-            "version": version,
             "written_at": int(time.time()),
         }
         return Record(self.key(order.order_id), bins, version, self._ttl)
 
     def write(self, records: Sequence[Record]) -> None:
-        """Write what can be written; an unavailable store costs a warning, SQL serves meanwhile."""
-        try:
+        """Write what can be written; SQL serves what cannot. The store says in the log when it is down."""
+        with suppress(StoreUnavailable):
             self.store.write(records)
-        except StoreUnavailable as error:
-            logger.warning("status cache not written (%d orders): %s", len(records), error)
 
     def put(self, order: Order) -> None:
         """Write the state of an order as the book has it."""
@@ -89,25 +87,20 @@ class StatusCache:
         key = self.key(order_id)
         try:
             bins = self.store.read([key]).get(key)
-        except StoreUnavailable as error:
-            logger.warning("status cache not read: %s", error)
+        except StoreUnavailable:
             return None
-        if bins is None or not self._fresh(bins):
+        if bins is None:
             return None
         try:
-            return documents.api_document_from_cache(str(bins["value"]), _text(bins["routed_at"]))
-        except ValueError as error:
+            if not self._fresh(bins):
+                return None
+            return documents.api_document_from_cache(bins["value"], bins.get("routed_at"))
+        except (KeyError, ValueError) as error:
             logger.warning("status cache holds something else under %s: %s", key, error)
             return None
 
-    def _fresh(self, bins: Bins) -> bool:
-        if bins["status"] in FINAL:
-            return True
-        return time.time() - int(bins["written_at"] or 0) <= self._max_age
-
-
-def _text(value: str | int | None) -> str | None:
-    return None if value is None else str(value)
+    def _fresh(self, bins: Read) -> bool:
+        return bins["status"] in FINAL or time.time() - int(bins["written_at"]) <= self._max_age
 
 
 def from_settings(store: Store | None = None) -> StatusCache:

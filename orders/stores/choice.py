@@ -1,21 +1,56 @@
-"""Which store a configuration names."""
+"""Which store a configuration names, behind a breaker."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from functools import cache
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from orders.stores.breaker import Breaker
+from orders.stores.port import Store
 from orders.stores.postgresql import PostgresStore, Run
-
-if TYPE_CHECKING:
-    from orders.stores.port import Store
+from orders.stores.redis import RedisStore
 
 
-def open_store(name: str, *, run: Run) -> Store:
-    """The store called `name` in the configuration; `run` serves the embedded one."""
+def open_store(name: str, *, run: Run) -> Breaker:
+    """The store called `name` in the configuration. Nothing is connected before it is used.
+
+    `run` serves the embedded one, whose connection is the order book's own and needs no rest. The others are
+    shared by all who ask in one process.
+    """
     if name == "postgresql":
-        return PostgresStore(run)
-    raise ImproperlyConfigured(
-        f"the store {name!r} is not supported yet: set cache.store and idempotency.store to postgresql"
+        return Breaker(PostgresStore(run), first_rest=0)
+    return _shared(name, os.getpid())
+
+
+@cache
+def _shared(name: str, process: int) -> Breaker:
+    """One for each `process`: after a fork the parent's connections are not to be used."""
+    del process
+    return Breaker(_remote(name))
+
+
+def _remote(name: str) -> Store:
+    if name == "redis":
+        return _redis()
+    raise ImproperlyConfigured(f"there is no store {name!r}")
+
+
+def _redis() -> Store:
+    config = settings.CONFIG.redis
+    return RedisStore(
+        config.url,
+        timeout=_timeout(config.timeout),
+        username=config.username,
+        password=config.password.get_secret_value() if config.password else None,
+        ca_cert=config.ca_cert,
+        client_cert=config.client_cert,
+        client_key=config.client_key,
     )
+
+
+def _timeout(configured: float) -> float:
+    """A worker waits in line for its store: no longer than for a router's answer, nor past a heartbeat."""
+    return min(configured, settings.CONFIG.router.timeout, settings.CONFIG.mq.heartbeat / 4)

@@ -10,7 +10,7 @@ import psycopg
 from django.db import DatabaseError, InterfaceError, connection
 
 from orders.sql import SqlUnavailable
-from orders.stores.port import Bins, Record, StoreUnavailable
+from orders.stores.port import Read, Record, StoreUnavailable
 
 Run = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
 
@@ -53,15 +53,20 @@ class PostgresStore:
         if newest:
             self._do(_WRITE, _columns(list(newest.values())))
 
-    def read(self, keys: Sequence[str]) -> dict[str, Bins]:
+    def read(self, keys: Sequence[str]) -> dict[str, Read]:
         rows = self._do(_READ, {"key": list(keys)}) if keys else []
-        return {key: json.loads(bins) for key, bins in rows}
+        return {key: {name: str(value) for name, value in json.loads(bins).items()} for key, bins in rows}
 
     def remove(self, keys: Sequence[str]) -> None:
         self._do(_REMOVE, {"key": list(keys)})
 
     def ping(self) -> None:
         self._do("SELECT 1", {})
+
+    def check(self) -> list[str]:
+        """The migrations set it up; only that it answers."""
+        self.ping()
+        return []
 
     def remove_expired(self, *, limit: int) -> None:
         """Delete at most `limit` records whose time is over; reads hide them already."""
@@ -87,7 +92,7 @@ def run_in_django(statement: str, parameters: Mapping[str, Any]) -> list[tuple[A
 def _columns(records: Sequence[Record]) -> dict[str, Any]:
     return {
         "key": [record.key for record in records],
-        "bins": [json.dumps(record.bins) for record in records],
+        "bins": [json.dumps(record.stored, ensure_ascii=False) for record in records],
         "version": [record.version for record in records],
         "ttl": [record.ttl for record in records],
     }

@@ -185,3 +185,63 @@ def test_secrets_do_not_show_when_the_configuration_is_printed(load):
     loaded = load(DATABASE__SQL_PASSWORD="hunter2", API__SECRET_KEY="hunter3")
     assert isinstance(loaded.database.sql_password, SecretStr)
     assert "hunter" not in repr(loaded)
+
+
+def test_a_seed_host_names_host_port_and_if_need_be_the_name_in_its_certificate(load):
+    loaded = load("aerospike:\n  seed_hosts: ['a.example:3000', 'b.example:4333:cluster', '[::1]:3000']\n")
+    assert loaded.aerospike.hosts == [
+        ("a.example", 3000, "a.example"),
+        ("b.example", 4333, "cluster"),
+        ("::1", 3000, "::1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "host", ["a.example", "a.example:0", "a.example:70000", ":3000", "a:3000:", "a b:3000"]
+)
+def test_a_seed_host_that_is_none_is_refused(load, host):
+    with pytest.raises(ConfigError, match=r"aerospike.seed_hosts: expected host:port or host:port:tls-name"):
+        load(f"aerospike:\n  seed_hosts: ['{host}']\n")
+
+
+def test_aerospike_without_hosts_is_refused(load):
+    with pytest.raises(ConfigError, match=r"aerospike.seed_hosts: expected at least one host:port"):
+        load(IDEMPOTENCY__STORE="aerospike")
+
+
+def test_cache_and_idempotency_store_are_chosen_independently(load):
+    loaded = load(CACHE__STORE="postgresql", IDEMPOTENCY__STORE="redis")
+    assert (loaded.cache_store, loaded.idempotency_store) == ("postgresql", "redis")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        (
+            "REDIS__URL",
+            "http://:hunter2@host",
+            "redis: url: expected redis://host:port or rediss://host:port",
+        ),
+        ("REDIS__URL", "redis://", "redis: url: expected redis://host:port"),
+        (
+            "REDIS__URL",
+            "redis://:hunter2@host:6379/cache",
+            "redis: url: expected a port and at most the number",
+        ),
+        ("REDIS__URL", "redis://:hunter2@host:port", "redis: "),
+        ("REDIS__CA_CERT", "/ca.pem", "redis: client_cert, client_key and ca_cert go with a rediss:// url"),
+        ("AEROSPIKE__CLIENT_KEY", "/key.pem", "aerospike: client_key goes with client_cert"),
+        ("AEROSPIKE__TTL_SECONDS", "400000000", "aerospike.ttl_seconds: .*less than or equal to 315360000"),
+        ("AEROSPIKE__KEY_PATTERN", "{orderId}", "aerospike.key_pattern: expected a pattern that holds"),
+    ],
+)
+def test_a_store_that_cannot_be_used_so_is_refused_and_passwords_are_not_repeated(
+    load, variable, value, says
+):
+    with pytest.raises(ConfigError, match=says) as refused:
+        load(**{variable: value})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_the_password_in_the_url_of_redis_does_not_show(load):
+    assert "hunter2" not in repr(load(REDIS__URL="redis://:hunter2@host:6379/0"))

@@ -1,0 +1,142 @@
+"""Redis as the store: a hash per record, its time to live Redis's own.
+
+Note on one script: a batch is one call of one Lua script over all its keys, hence one round trip, and what it
+compares nobody else changes meanwhile. All keys of a script must live on one node, so this is for a single
+Redis (with replicas, if need be), not for a Redis Cluster.
+
+Note on time: connecting and each answer may take half of the timeout, so that a server which hangs anywhere
+costs at most the whole. Nothing is tried twice: the caller has SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+from orders.stores.port import Read, Record, RecordsRefused, StoreUnavailable
+
+# Each key's arguments: version, milliseconds to live (empty: for ever), how many follow, name, value, name, …
+# A key that holds something else than a record is refused, which must not stop its neighbours.
+_WRITE = """
+local at, refused = 1, {}
+for _, key in ipairs(KEYS) do
+    local version, ttl, first = ARGV[at], ARGV[at + 1], at + 3
+    at = first + ARGV[at + 2]
+    local known = redis.pcall('HGET', key, 'version')
+    if type(known) == 'table' then
+        refused[#refused + 1] = key .. ': ' .. known.err
+    elseif not known or tonumber(known) <= tonumber(version) then
+        if known then redis.call('DEL', key) end
+        redis.call('HSET', key, unpack(ARGV, first, at - 1))
+        if ttl ~= '' then redis.call('PEXPIRE', key, ttl) end
+    end
+end
+return refused
+"""
+
+
+class RedisStore:
+    """`url`: redis:// or rediss://; `timeout` in seconds. Safe to share among threads; connects when used."""
+
+    name = "redis"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        username: str | None = None,
+        password: str | None = None,
+        ca_cert: Path | None = None,
+        client_cert: Path | None = None,
+        client_key: Path | None = None,
+    ) -> None:
+        options: dict[str, Any] = {
+            "socket_connect_timeout": timeout / 2,
+            "socket_timeout": timeout / 2,
+            "retry": Retry(NoBackoff(), 0),
+            "decode_responses": True,
+            # Foreign bytes under a key of ours are no reason to fail.
+            "encoding_errors": "replace",
+            # RESP2 without a client name: nothing is exchanged before the first command.
+            "protocol": 2,
+            "driver_info": None,
+        }
+        options |= {"username": username} if username else {}
+        options |= {"password": password} if password else {}
+        if url.startswith("rediss:"):
+            options |= {"ssl_ca_certs": ca_cert, "ssl_certfile": client_cert, "ssl_keyfile": client_key}
+        self._client = redis.Redis(connection_pool=redis.ConnectionPool.from_url(url, **options))
+        self._write = self._client.register_script(_WRITE)
+
+    def write(self, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        arguments: list[str | int] = []
+        for record in records:
+            arguments += _arguments(record)
+        with _explained():
+            refused = self._write(keys=[record.key for record in records], args=arguments)
+        if refused:
+            raise RecordsRefused(f"Redis: {len(refused)} of {len(records)} not written: {refused[0]}")
+
+    def read(self, keys: Sequence[str]) -> dict[str, Read]:
+        if not keys:
+            return {}
+        with _explained():
+            pipeline = self._client.pipeline(transaction=False)
+            for key in keys:
+                pipeline.hgetall(key)
+            found = pipeline.execute(raise_on_error=False)
+            return {key: bins for key, bins in zip(keys, map(_hash, found), strict=True) if bins}
+
+    def remove(self, keys: Sequence[str]) -> None:
+        if keys:
+            with _explained():
+                self._client.delete(*keys)
+
+    def ping(self) -> None:
+        with _explained():
+            self._client.ping()
+
+    def check(self) -> list[str]:
+        """Nothing needs setting up; only that it answers."""
+        self.ping()
+        return []
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _arguments(record: Record) -> list[str | int]:
+    stored = record.stored
+    ttl = "" if record.ttl is None else record.ttl * 1000
+    arguments: list[str | int] = [record.version, ttl, 2 * len(stored)]
+    for name, value in stored.items():
+        arguments += (name, value)
+    return arguments
+
+
+def _hash(answer: Any) -> dict[str, str]:
+    """The hash that HGETALL answered; empty where the key holds something else."""
+    if isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE"):
+        return {}
+    if isinstance(answer, Exception):
+        raise answer
+    hash_: dict[str, str] = answer
+    return hash_
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable(f"Redis: {error}") from error
