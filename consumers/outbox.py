@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# How long a publication may stay unconfirmed before the relay tries again, seconds.
-RELAY_AFTER = 30.0
-
 
 class Outbox:
-    """`mark(attempt_id)` notes a confirmed publication for the next statement that can carry it."""
+    """`republish_after`: seconds a publication may stay unconfirmed before the relay sends it again.
+
+    `mark(attempt_id)` notes a confirmed publication for the next statement that can carry it.
+    """
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Outbox:
         tally: Tally,
         *,
         batch_size: int,
+        republish_after: float,
         mark: Callable[[UUID], None],
     ) -> None:
         self._transport = transport
@@ -47,6 +48,7 @@ class Outbox:
         self._gate = gate
         self._tally = tally
         self._batch_size = batch_size
+        self._republish_after = republish_after
         self._mark = mark
         self._unanswered = 0
         self._relayed = 0
@@ -69,7 +71,7 @@ class Outbox:
         if self._relayed or not self._gate.open:
             return self._relayed > 0
         try:
-            routes = take_unpublished(self._sql, limit=self._batch_size, hold=RELAY_AFTER)
+            routes = take_unpublished(self._sql, limit=self._batch_size, hold=self._republish_after)
         except SqlUnavailable as error:
             self._gate.close(error)
             return False
@@ -91,10 +93,10 @@ class Outbox:
             self._mark(route.id)
         else:
             logger.warning(
-                "order %s is routed but not published (%s), the relay tries again in %.0f s",
+                "order %s is routed but not published (%s), the relay tries again in %g s",
                 route.order_id,
                 outcome.value,
-                RELAY_AFTER,
+                self._republish_after,
             )
         on_outcome(route.id, outcome)
 

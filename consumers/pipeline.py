@@ -210,10 +210,12 @@ class Pipeline:
     def _redelivered(self, job: Job) -> Batch:
         attempts = quarantine.count_attempt(self._sql, job.delivery)
         self._inbox.popleft()
+        self._passed("take")
         if attempts > self._limits.max_retries:
             error = f"delivered {attempts} times and never settled: it may end the process that takes it"
             return Batch(rejections=[Rejection(job.delivery, Reason.POISON, error)])
         decoded, _ = batch.decode([job])
+        self._passed("decode")
         return decoded
 
     # Placing

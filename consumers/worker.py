@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from consumers.idempotency import Idempotency
-from consumers.outbox import RELAY_AFTER, Outbox
+from consumers.outbox import Outbox
 from consumers.pipeline import Limits, Pipeline
 from consumers.tally import Tally
 from consumers.transports import make_transport
@@ -88,7 +88,7 @@ class Worker:
             self._reactor,
             self._sql,
             gate,
-            publish_in=RELAY_AFTER if publishes else None,
+            publish_in=config.mq.republish_after if publishes else None,
             actor=actor,
             on_settled=self._pipeline.on_settled,
             # Not before: what arrives while no router is known would be parked.
@@ -101,6 +101,7 @@ class Worker:
             gate,
             self.tally,
             batch_size=config.mq.batch_size,
+            republish_after=config.mq.republish_after,
             mark=self._routing.dispatcher.published,
         )
         self._pipeline.attach(self._routing.dispatcher, self._outbox)

@@ -106,6 +106,9 @@ class Mq(Section):
     publish_grace: Seconds = Field(
         2.0, description="How long an acknowledgement waits for the routed copy's confirm."
     )
+    republish_after: Seconds = Field(
+        30.0, description="How long a publication may stay unconfirmed before it is sent again."
+    )
     heartbeat: Annotated[int, BeforeValidator(_seconds), Field(ge=4, le=600)] = Field(
         30, description="AMQP heartbeat, seconds."
     )

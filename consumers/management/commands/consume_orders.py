@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
+import os
+import signal
+from argparse import SUPPRESS, ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from consumers import supervisor
+from consumers.pipeline import STEPS
+from consumers.tally import Tally
 from consumers.worker import Worker
 
 
@@ -28,19 +33,22 @@ class Command(BaseCommand):
         parser.add_argument("--queue", help=f"take from this queue, not {settings.CONFIG.mq.consumer_queue}")
         parser.add_argument("--once", action="store_true", help="stop when nothing is left to do")
         parser.add_argument("--json", action="store_true", help="with --once: print the summary as JSON")
+        # For `manage.py prove`: the process kills itself when it has passed that step for the first time.
+        parser.add_argument("--crash-at", choices=STEPS, help=SUPPRESS)
 
     def handle(self, *, processes: int, queue: str | None, once: bool, **options: Any) -> None:
         if processes < 1:
             raise CommandError(f"--processes: expected 1 or more, got {processes}")
+        passed = _dies_at(options["crash_at"])
         if once:
-            self._drain(queue, as_json=options["json"])
+            self._show(Worker(queue=queue, once=True, passed=passed).run(), as_json=options["json"])
         elif processes == 1:
-            Worker(queue=queue).run()
+            Worker(queue=queue, passed=passed).run()
         else:
-            supervisor.supervise(processes, lambda: Worker(queue=queue).run())
+            supervisor.supervise(processes, lambda: Worker(queue=queue, passed=passed).run())
 
-    def _drain(self, queue: str | None, *, as_json: bool) -> None:
-        summary = Worker(queue=queue, once=True).run().summary()
+    def _show(self, tally: Tally, *, as_json: bool) -> None:
+        summary = tally.summary()
         if as_json:
             self.stdout.write(json.dumps(summary))
             return
@@ -51,3 +59,13 @@ class Command(BaseCommand):
             if name != "latency_ms":
                 table.add_row(name.replace("_", " "), "unknown" if value is None else str(value))
         Console().print(table)
+
+
+def _dies_at(step: str | None) -> Callable[[str], None]:
+    """To be told each step that is passed: at `step` this process ends as a power cut would end it."""
+
+    def passed(done: str) -> None:
+        if done == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return passed
