@@ -31,12 +31,12 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from orders import durations
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 EMBEDDED_DIR = BASE_DIR / ".order-entry"
 ENV_PREFIX = "ORDER_ENTRY__"
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 # The packaged names of what a URL may look like; anything else is a typing error, not a guess to make.
 _BROKER_SCHEMES = ("postgresql", "amqp", "amqps")
 
@@ -46,13 +46,7 @@ class ConfigError(Exception):
 
 
 def _seconds(value: Any) -> Any:
-    """`10s`, `5m`, `250ms`, `24h`, or a bare number of seconds, as seconds."""
-    if isinstance(value, str):
-        if match := _DURATION.fullmatch(value.strip()):
-            return float(match[1]) * _SECONDS[match[2]]
-        if not re.fullmatch(r"\d+(\.\d+)?", value.strip()):
-            raise ValueError("expected a duration such as 250ms, 10s, 5m or 24h")
-    return value
+    return durations.seconds(value) if isinstance(value, str) else value
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]

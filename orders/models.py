@@ -177,3 +177,29 @@ class Halt(models.Model):
 
     def __str__(self) -> str:
         return f"halt of {self.symbol or self.counterparty or 'everything'}"
+
+
+class AuditEntry(models.Model):
+    """What a person did to the service beside the state of orders. Append-only: a trigger refuses anything else."""
+
+    at = models.DateTimeField(db_default=Now())
+    actor = models.CharField(max_length=150, help_text="who")
+    action = models.CharField(max_length=64, help_text="what, as area.verb: idempotency.clear")
+    subject = models.CharField(max_length=255, help_text="to whom or what: an order id, a user's name")
+    detail = models.JSONField(default=dict, help_text="why, and whatever else tells it")
+
+    class Meta:
+        db_table = "audit_entries"
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            # All that was done to one order or user.
+            models.Index("subject", name="audit_entries_subject"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="audit_entries_say_who_and_what", condition=~Q(actor="") & ~Q(action="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.action} {self.subject}"

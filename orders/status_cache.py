@@ -30,12 +30,12 @@ logger = logging.getLogger(__name__)
 
 
 class StatusCache:
-    """`key_pattern` holds {orderId}; `ttl` and `max_age` in seconds."""
+    """`key_pattern` holds {orderId}; `ttl`, the life of a record, and `max_age` in seconds."""
 
     def __init__(self, store: Store, *, key_pattern: str, ttl: int, max_age: float) -> None:
         self.store = store
         self._prefix, _, self._suffix = key_pattern.partition("{orderId}")
-        self._ttl = ttl
+        self.ttl = ttl
         self._max_age = max_age
 
     def key(self, order_id: str) -> str:
@@ -62,16 +62,16 @@ class StatusCache:
             "routed_at": documents.time_text(routed_at) if routed_at else None,
             "written_at": int(time.time()),
         }
-        return Record(self.key(order.order_id), bins, version, self._ttl)
+        return Record(self.key(order.order_id), bins, version, self.ttl)
 
     def write(self, records: Sequence[Record]) -> None:
         """Write what can be written; SQL serves what cannot. The store says in the log when it is down."""
         with suppress(StoreUnavailable):
             self.store.write(records)
 
-    def put(self, order: Order) -> None:
-        """Write the state of an order as the book has it."""
-        record = self.record(
+    def record_of(self, order: Order) -> Record:
+        """The record of an order as the book has it."""
+        return self.record(
             order,
             documents.encode_core(order),
             status=Status(order.status),
@@ -80,7 +80,15 @@ class StatusCache:
             updated_at=order.updated_at,
             routed_at=order.routed_at,
         )
-        self.write([record])
+
+    def put(self, order: Order) -> None:
+        """Write the state of an order as the book has it."""
+        self.write([self.record_of(order)])
+
+    def records(self, order_ids: Sequence[str]) -> dict[str, Read]:
+        """What is held of these orders, by order id, fresh or not. Raises `StoreUnavailable`."""
+        keys = {self.key(order_id): order_id for order_id in order_ids}
+        return {keys[key]: bins for key, bins in self.store.read(list(keys)).items()}
 
     def get(self, order_id: str) -> str | None:
         """The API's document of the order, None when it is not here, too old or not to be had."""

@@ -14,7 +14,7 @@ from django.db.models import CheckConstraint, Model, UniqueConstraint
 
 from consumers.models import DeliveryAttempt, RejectedMessage
 from orders.lifecycle import Event, Status
-from orders.models import Halt, Order, OrderEvent
+from orders.models import AuditEntry, Halt, Order, OrderEvent
 from routing.models import OrderRoute
 from tests.book_rows import CREATED_AT, claimed, order_in_book, parked_order, routed_order
 
@@ -64,6 +64,11 @@ def a_halt(**fields: Any) -> Callable[[], object]:
     return lambda: Halt.objects.create(**({"reason": "feed is wrong", "actor": "sue"} | fields))
 
 
+def an_audit_entry(**fields: Any) -> Callable[[], object]:
+    row = {"actor": "sue", "action": "idempotency.clear", "subject": "ORD-1"} | fields
+    return lambda: AuditEntry.objects.create(**row)
+
+
 ACCEPTED = {"outcome": "ACCEPTED", "route": "NYSE"}
 MANUAL = {"outcome": "MANUAL", "route": "NYSE", "reason": "client asked"}
 
@@ -111,6 +116,7 @@ REFUSED: dict[str, list[Callable[[], object]]] = {
     "delivery_attempts_once": [twice_tried],
     "halts_one_scope": [a_halt(symbol="AAPL", counterparty="ACME")],
     "halts_has_reason": [a_halt(reason="")],
+    "audit_entries_say_who_and_what": [an_audit_entry(actor=""), an_audit_entry(action="")],
     "rejected_messages_reason_known": [rejected({"reason": "BORING"})],
 }
 
@@ -162,9 +168,24 @@ def test_an_event_has_its_number_once():
 def test_no_event_is_ever_changed_or_removed(statement):
     order_in_book()
     run("SET CONSTRAINTS ALL IMMEDIATE")
-    with pytest.raises(ProgrammingError, match="append-only"), transaction.atomic():
+    with pytest.raises(ProgrammingError, match="order_events is append-only"), transaction.atomic():
         run(statement)
     assert OrderEvent.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_entries SET actor = 'somebody else'",
+        "DELETE FROM audit_entries",
+        "TRUNCATE audit_entries",
+    ],
+)
+def test_what_people_did_stays_on_record(statement):
+    an_audit_entry()()
+    with pytest.raises(ProgrammingError, match="audit_entries is append-only"), transaction.atomic():
+        run(statement)
+    assert AuditEntry.objects.get().actor == "sue"
 
 
 def run(statement: str) -> None:
