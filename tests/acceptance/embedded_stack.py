@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,27 +32,6 @@ def manage(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         timeout=PATIENCE,
         check=False,
     )
-
-
-def commands_of(folder: Path) -> list[tuple[int, str]]:
-    """Number and command of each process whose arguments or environment name `folder`."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-            known = command + (process / "environ").read_bytes()
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-        if os.fsencode(folder) in known:
-            found.append((int(process.name), command.replace(b"\0", b" ").decode(errors="replace")))
-    return found
-
-
-def await_no_process_of(folder: Path) -> None:
-    until = time.monotonic() + PATIENCE
-    while left := commands_of(folder):
-        assert time.monotonic() < until, left
-        time.sleep(0.05)
 
 
 class Running:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.acceptance.embedded_stack import commands_of, manage
+from tests.acceptance.embedded_stack import manage
+from tests.processes import commands_of
 
 
 def test_the_demo_finds_every_figure_as_demanded_and_leaves_nothing_running(tmp_path: Path):
@@ -22,7 +23,7 @@ def test_the_demo_finds_every_figure_as_demanded_and_leaves_nothing_running(tmp_
         assert ["Published", "920", "920"] in rows
         assert ["Pending", "0", "0"] in rows
         assert "make run" in done.stdout
-        assert commands_of(tmp_path) == []
+        assert commands_of(str(tmp_path)) == []
         assert not (tmp_path / "order-entry.yaml").exists()
 
 
@@ -37,7 +38,7 @@ def test_the_demo_fails_and_names_the_figures_that_are_wrong(tmp_path: Path):
     assert done.returncode == 1
     assert "orders ROUTED in SQL: 0, not 92" in done.stderr
     assert "pending, says the consumer: 92, not 0" in done.stderr
-    assert commands_of(tmp_path) == []
+    assert commands_of(str(tmp_path)) == []
 
 
 def test_the_demo_keeps_to_its_own_stack_whatever_the_shell_names(tmp_path: Path):

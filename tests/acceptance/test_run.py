@@ -14,9 +14,10 @@ import requests
 import yaml
 
 from order_entry_project.embedded.postgres import EmbeddedPostgres
-from tests.acceptance.embedded_stack import Running, await_no_process_of, commands_of, manage, running
+from tests.acceptance.embedded_stack import Running, manage, running
 from tests.acceptance.system import wait_until
 from tests.ports import free_port
+from tests.processes import await_no_process_of, commands_of
 
 
 def login(run: Running) -> tuple[str, str, str]:
@@ -56,7 +57,7 @@ def test_the_stack_routes_a_trickle_of_orders_and_lets_its_admin_in_until_ctrl_c
         assert f"in use by another run (process {run.process.pid})" in second.stderr
 
         assert run.end(signal.SIGINT) == 0
-        assert commands_of(tmp_path) == []
+        assert commands_of(str(tmp_path)) == []
         assert not (tmp_path / "order-entry.yaml").exists()
 
     # What it had is there again, the login too.
@@ -70,7 +71,7 @@ def test_a_killed_run_takes_everything_along_and_starts_again_on_the_next_free_p
     with running(tmp_path, "--port", str(free_port())) as run:
         run.line_with("Console")
         run.end(signal.SIGKILL)
-    await_no_process_of(tmp_path)
+    await_no_process_of(str(tmp_path))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -85,11 +86,11 @@ def test_a_killed_run_takes_everything_along_and_starts_again_on_the_next_free_p
 def test_a_part_that_ends_ends_the_run_and_is_named(tmp_path: Path):
     with running(tmp_path, "--port", str(free_port())) as run:
         run.line_with("Console")
-        (router,) = (pid for pid, command in commands_of(tmp_path) if "simulate_router" in command)
+        (router,) = (pid for pid, command in commands_of(str(tmp_path)) if "simulate_router" in command)
         os.kill(router, signal.SIGKILL)
         run.line_with("simulate_router ended with status -9")
         assert run.process.wait(60) == 1
-    assert commands_of(tmp_path) == []
+    assert commands_of(str(tmp_path)) == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_an_interrupted_start_leaves_nothing_running_nor_half_written(tmp_path: 
     with running(tmp_path, "--port", str(free_port())) as run:
         run.line_with(moment)
         assert run.end(signal.SIGINT) == 0
-    assert commands_of(tmp_path) == []
+    assert commands_of(str(tmp_path)) == []
     assert not (tmp_path / "order-entry.yaml").exists()
     with EmbeddedPostgres(tmp_path / "postgresql") as server:
         server.connect().close()
