@@ -51,9 +51,13 @@ class OrderRoute(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["order", "attempt"], name="order_routes_attempt_once"),
             models.UniqueConstraint(
-                fields=["order"], name="order_routes_one_accepted", condition=Q(outcome__in=["ACCEPTED", "MANUAL"])
+                fields=["order"],
+                name="order_routes_one_accepted",
+                condition=Q(outcome__in=["ACCEPTED", "MANUAL"]),
             ),
-            models.CheckConstraint(name="order_routes_outcome_known", condition=Q(outcome__in=Outcome.values)),
+            models.CheckConstraint(
+                name="order_routes_outcome_known", condition=Q(outcome__in=Outcome.values)
+            ),
             models.CheckConstraint(
                 name="order_routes_accepted_has_route",
                 condition=~Q(outcome__in=["ACCEPTED", "MANUAL"]) | Q(route__isnull=False),
