@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from consumers.idempotency import Idempotency
+from consumers import idempotency
 from consumers.outbox import Outbox
 from consumers.pipeline import Limits, Pipeline
 from consumers.tally import Tally
@@ -71,7 +71,7 @@ class Worker:
             self._sql,
             gate,
             status_cache.from_settings(cache_store),
-            Idempotency(mark_store, ttl=config.idempotency.ttl, epoch=config.idempotency.epoch),
+            idempotency.from_settings(mark_store),
             self.tally,
             limits=Limits(
                 batch_size=config.mq.batch_size,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from orders.models import Halt
+from orders.models import Halt, Order
 
 
 def halted(order: str) -> str:
@@ -37,11 +37,19 @@ def halt(
     )
 
 
+def holding(order: Order) -> QuerySet[Halt]:
+    """The halts in force that cover this order."""
+    return Halt.objects.filter(
+        _in_force(),
+        Q(symbol__isnull=True) | Q(symbol=order.symbol),
+        Q(counterparty__isnull=True) | Q(counterparty=order.counterparty),
+    )
+
+
 def lift(halt_id: int, *, actor: str) -> bool:
     """End a halt; whether it was in force. What waited for it is due at once."""
-    in_force = Q(until__isnull=True) | Q(until__gt=Now())
-    return bool(
-        Halt.objects.filter(in_force, pk=halt_id, lifted_at__isnull=True).update(
-            lifted_at=Now(), lifted_by=actor
-        )
-    )
+    return bool(Halt.objects.filter(_in_force(), pk=halt_id).update(lifted_at=Now(), lifted_by=actor))
+
+
+def _in_force() -> Q:
+    return Q(lifted_at__isnull=True) & (Q(until__isnull=True) | Q(until__gt=Now()))

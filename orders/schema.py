@@ -30,7 +30,7 @@ _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic"
 _SCALE = Decimal("1e-8")
 _to_scale = Context(prec=20, traps=[Inexact, InvalidOperation]).quantize
 
-_is_order_id = re.compile(r"[A-Za-z0-9._:-]{1,64}").fullmatch
+is_order_id = re.compile(r"[A-Za-z0-9._:-]{1,64}").fullmatch
 _is_rfc3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 ).fullmatch
@@ -149,7 +149,7 @@ def _order(fields: dict[str, Any], received_at: datetime) -> ValidatedOrder:
 
 
 def _order_id(value: Any) -> str:
-    if type(value) is str and _is_order_id(value):
+    if type(value) is str and is_order_id(value):
         return value
     raise _unexpected("orderId", value, _EXPECTED_ORDER_ID)
 

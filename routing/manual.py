@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
-from orders import status_cache
+from orders import audit, status_cache
 from orders.lifecycle import ROUTABLE, Event, Status, may_become, sources_of
 from orders.models import Order, OrderEvent
 from routing.models import OrderRoute, Outcome
@@ -63,6 +63,8 @@ def retry_now(order_id: str, *, reason: str, actor: str) -> None:
         change.clear_review()
         refused = order.routes.order_by("-attempt").values_list("outcome", flat=True).first()
         change.update(due_at=Now(), key_number=order.key_number + (refused == Outcome.REFUSED))
+        # Of an order that waits for the machine alone no state changes, hence no event tells of it.
+        audit.record(actor=actor, action="order.retry", subject=order_id, detail={"reason": reason})
 
 
 def cancel(order_id: str, *, reason: str, actor: str) -> None:
