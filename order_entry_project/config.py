@@ -433,6 +433,20 @@ def load() -> Config:
         raise ConfigError(f"{path or 'the environment'}: {error}") from None
 
 
+def names_nothing() -> bool:
+    """Whether neither a file nor a variable says anything: every key has its default."""
+    return _path() is None and not _overrides()
+
+
+def is_embedded_stack() -> bool:
+    """Whether the running embedded stack of this checkout is what is configured, and nothing beside it."""
+    return _path() == EMBEDDED_DIR / "order-entry.yaml" and not _overrides()
+
+
+def _overrides() -> list[str]:
+    return [name for name in os.environ if name.upper().startswith(ENV_PREFIX)]
+
+
 def _path() -> Path | None:
     if named := os.environ.get("ORDER_ENTRY_CONFIG"):
         path = Path(named)

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ import yaml
 from order_entry_project.config import BASE_DIR, ENV_PREFIX, Mq, ServiceRegistry
 from order_entry_project.embedded.files import kept_secret, write_private
 from order_entry_project.embedded.postgres import EmbeddedPostgres
-from order_entry_project.embedded.processes import Child, EmbeddedError
+from order_entry_project.embedded.processes import Child
+from order_entry_project.embedded.simulators import simulators
 
-_PATIENCE = 60.0
 _TICK = 0.05
 
 
@@ -147,39 +147,11 @@ def embedded_stack(
         running.callback(stack.forget)
         stack.configure("service_registry", router_service=ServiceRegistry().router_service)
         say("Starting the simulated router and registry")
-        running.enter_context(_simulators(stack))
+        neighbours = running.enter_context(simulators(folder / "ports", stack.service))
+        stack.configure("service_registry", endpoint=neighbours.registry)
         say("Preparing the database")
         stack.manage("migrate", "--skip-checks", "--verbosity=0")
         yield stack
-
-
-@contextmanager
-def _simulators(stack: Stack) -> Iterator[None]:
-    ports = stack.folder / "ports"
-    with ExitStack() as running:
-
-        def simulate(name: str, *arguments: str) -> int:
-            file = ports / name
-            argv = ("manage.py", name, "--port", "0", "--port-file", str(file), *arguments)
-            return _port(file, running.enter_context(stack.service(name, *argv)))
-
-        port = simulate("simulate_router")
-        service = f"{ServiceRegistry().router_service}=http://127.0.0.1:{port}"
-        port = simulate("simulate_registry", "--service", service)
-        stack.configure("service_registry", endpoint=f"127.0.0.1:{port}")
-        yield
-
-
-def _port(file: Path, child: Child) -> int:
-    """The port in `file`, once `child` has written it."""
-    until = time.monotonic() + _PATIENCE
-    while time.monotonic() < until:
-        child.check()
-        with suppress(FileNotFoundError):
-            if text := file.read_text().strip():
-                return int(text)
-        time.sleep(_TICK)
-    raise EmbeddedError(f"{child.name} does not listen after {_PATIENCE:.0f} s; see {child.log}")
 
 
 def _empty(folder: Path) -> None:
