@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from pika import spec
@@ -16,8 +16,21 @@ from consumers.transport import Delivery, Listener
 from routing.reactor import Reactor
 
 
+class Stream(Protocol):
+    """Where a stream is to be resumed, and who wants to know how far it is settled."""
+
+    def resume_after(self) -> int | None:
+        """The offset up to which all is settled; None: begin at the first there is."""
+
+    def reached(self, offset: int) -> None:
+        """All up to `offset` is settled."""
+
+
 class AmqpConsumer:
-    """`declare`: the type of the queue to declare, None to check that it exists. `tag` begins its name."""
+    """`declare`: the type of the queue to declare, None to check that it exists. `tag` begins its name.
+
+    `stream`: where the queue is a stream, which keeps its messages and is read from an offset.
+    """
 
     def __init__(
         self,
@@ -28,12 +41,15 @@ class AmqpConsumer:
         prefetch: int,
         declare: str | None,
         tag: str,
+        stream: Stream | None = None,
     ) -> None:
         self._reactor = reactor
         self._queue = queue
         self._prefetch = prefetch
         self._declare = declare
         self._tag = tag
+        self._stream = stream
+        self._delivered: int | None = None  # the last offset of this channel
         self._link = Link(
             reactor, parameters, queue=queue, on_channel=self._on_channel, on_lost=self._on_lost
         )
@@ -41,7 +57,8 @@ class AmqpConsumer:
         self._channel: Channel | None = None  # once the queue is known to exist
         self._consuming: str | None = None
         self._paused = False
-        self._unacked: OrderedDict[int, None] = OrderedDict()  # tags of this channel, in their order
+        # Tags of this channel in their order, each with its offset if it came from a stream.
+        self._unacked: OrderedDict[int, int | None] = OrderedDict()
         self._asked: dict[object, Callable[[int | None], None]] = {}
 
     def start(self, listener: Listener) -> None:
@@ -58,16 +75,25 @@ class AmqpConsumer:
         tags = {d.tag for d in deliveries if d.session is self._channel and d.tag in unacked}
         if self._channel is None:
             return
-        prefix = 0
+        prefix, reached = 0, None
         while unacked and (oldest := next(iter(unacked))) in tags:
             tags.remove(oldest)
-            del unacked[oldest]
+            reached = unacked.pop(oldest)
             prefix = oldest
         if prefix:
             self._channel.basic_ack(prefix, multiple=True)
+        if self._stream is not None and reached is not None:
+            self._stream.reached(self._settled_to(reached))
         for tag in tags:
             del unacked[tag]
             self._channel.basic_ack(tag)
+
+    def _settled_to(self, reached: int) -> int:
+        """All before the oldest that is outstanding is settled, also what was acknowledged beyond a gap."""
+        oldest = next(iter(self._unacked.values()), None)
+        if oldest is not None:
+            return oldest - 1
+        return reached if self._delivered is None else self._delivered
 
     def pause(self) -> None:
         self._paused = True
@@ -129,16 +155,25 @@ class AmqpConsumer:
             self._queue,
             guard(self._on_message),
             consumer_tag=self._consuming,
+            arguments={"x-stream-offset": self._begin(self._stream)} if self._stream else None,
             callback=guard(on_consuming),
         )
+
+    def _begin(self, stream: Stream) -> int | str:
+        """After what this channel has delivered; on a new one, after what is settled."""
+        after = stream.resume_after() if self._delivered is None else self._delivered
+        return "first" if after is None else after + 1
 
     def _on_message(
         self, channel: Channel, method: spec.Basic.Deliver, properties: spec.BasicProperties, body: bytes
     ) -> None:
         if channel is not self._channel:
             return
-        self._unacked[method.delivery_tag] = None
         headers = properties.headers
+        offset = headers.get("x-stream-offset") if headers and self._stream else None
+        self._unacked[method.delivery_tag] = offset
+        if offset is not None:
+            self._delivered = offset
         self._listener.on_delivery(
             Delivery(
                 queue=self._queue,
@@ -157,10 +192,10 @@ class AmqpConsumer:
 
     def _on_lost(self, reason: str) -> None:
         self._forget_session()
-        self._listener.on_down(reason)
+        self._listener.on_down(reason, self._queue)
 
     def _forget_session(self) -> None:
-        self._channel = self._consuming = None
+        self._channel = self._consuming = self._delivered = None
         self._unacked.clear()
         for key in list(self._asked):
             self._answer(key, None)

@@ -40,7 +40,7 @@ class AmqpPublisher:
             reactor, parameters, queue=queue, on_channel=self._on_channel, on_lost=self._on_lost
         )
         self._on_up: Callable[[], None]
-        self._on_down: Callable[[str], None]
+        self._on_down: Callable[[str, str], None]
         self._channel: Channel | None = None  # once it confirms
         self._blocked = False
         self._sequence = 0
@@ -48,7 +48,7 @@ class AmqpPublisher:
         self._returned: Counter[str] = Counter()  # message ids; a return comes before its confirm
         self._missing_said = False
 
-    def start(self, on_up: Callable[[], None], on_down: Callable[[str], None]) -> None:
+    def start(self, on_up: Callable[[], None], on_down: Callable[[str, str], None]) -> None:
         self._on_up, self._on_down = on_up, on_down
         self._link.open()
 
@@ -151,7 +151,7 @@ class AmqpPublisher:
 
     def _on_lost(self, reason: str) -> None:
         self._forget_session()
-        self._on_down(reason)
+        self._on_down(reason, self._queue)
 
     def _forget_session(self) -> None:
         self._channel = None

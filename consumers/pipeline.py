@@ -30,6 +30,7 @@ from routing.decisions import Unpublished
 
 if TYPE_CHECKING:
     from consumers.idempotency import Idempotency
+    from consumers.offsets import Offsets
     from consumers.outbox import Outbox
     from consumers.tally import Tally
     from consumers.transport import Delivery, Outcome, Transport
@@ -78,6 +79,7 @@ class Pipeline:
         gate: SqlGate,
         cache: StatusCache,
         idempotency: Idempotency,
+        offsets: Offsets,
         tally: Tally,
         *,
         limits: Limits,
@@ -90,6 +92,7 @@ class Pipeline:
         self._gate = gate
         self._cache = cache
         self._idempotency = idempotency
+        self._offsets = offsets
         self._tally = tally
         self._limits = limits
         self._actor = actor
@@ -126,10 +129,10 @@ class Pipeline:
     def on_up(self) -> None:
         """Nothing to do: deliveries follow."""
 
-    def on_down(self, reason: str) -> None:
+    def on_down(self, reason: str, queue: str) -> None:
         """What has not been placed belongs to the ended session and comes again."""
         del reason
-        self._inbox.clear()
+        self._inbox = deque(job for job in self._inbox if job.delivery.queue != queue)
 
     def drain(self) -> None:
         """Take no more; what has been placed goes its way."""
@@ -328,6 +331,7 @@ class Pipeline:
             return
         done, self._done = self._done, []
         self._transport.ack(done)
+        self._offsets.settled(done)
         self._passed("acknowledge")
         counted = [delivery for delivery in done if delivery.redelivered]
         if counted and self._gate.open:

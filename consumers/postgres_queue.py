@@ -142,7 +142,7 @@ class PostgresQueue:
         logger.warning("the embedded queue is away, next try in %.1f s: %s", wait, reason)
         self._timer = self._reactor.call_later(wait, self._connect)
         self._call_turn()
-        self._listener.on_down(reason)
+        self._listener.on_down(reason, self._consume or self._publish or "")
 
     def _close(self) -> None:
         if self._session is not None:

@@ -33,12 +33,16 @@ class _Look:
         self._transport = make_transport(self._reactor, consume=True, publish=False, queue=queue)
         self._transport.pause()
         self._transport.start(self)
-        self._reactor.run()
+        try:
+            self._reactor.run()
+        finally:
+            self._reactor.close()
 
     def on_up(self) -> None:
         self._transport.depth(self._leave)
 
-    def on_down(self, reason: str) -> None:
+    def on_down(self, reason: str, queue: str) -> None:
+        del queue
         self.reason = reason
         self._leave(None)
 

@@ -71,7 +71,8 @@ class SamplePublishing:
         else:
             self._fill(_IN_FLIGHT)
 
-    def on_down(self, reason: str) -> None:
+    def on_down(self, reason: str, queue: str) -> None:
+        del queue
         self._up = False
         if not self._endless:
             self._fail(f"the queue cannot be reached: {reason}")

@@ -50,8 +50,8 @@ class Listener(Protocol):
     def on_up(self) -> None:
         """Connected and consuming; also after each reconnection."""
 
-    def on_down(self, reason: str) -> None:
-        """The session ended, or could not begin; the transport tries again by itself, with backoff."""
+    def on_down(self, reason: str, queue: str) -> None:
+        """The session with `queue` ended, or could not begin; the transport tries again by itself, with backoff."""
 
 
 class Transport(Protocol):

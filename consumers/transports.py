@@ -14,9 +14,13 @@ from consumers.amqp import AmqpTransport
 from consumers.amqp_consumer import AmqpConsumer
 from consumers.amqp_parameters import broker_parameters
 from consumers.amqp_publisher import AmqpPublisher
+from consumers.membership import Membership
+from consumers.offsets import StreamPosition
+from consumers.partitioned import PartitionedTransport
 from consumers.postgres_queue import PostgresQueue
 
 if TYPE_CHECKING:
+    from consumers.offsets import Offsets
     from consumers.transport import Transport
     from routing.reactor import Reactor
 
@@ -24,25 +28,61 @@ _PATIENCE = 5  # seconds: bounds what the embedded queue may hold up the loop
 
 
 def make_transport(reactor: Reactor, *, consume: bool, publish: bool, queue: str | None = None) -> Transport:
-    """A transport of the configured kind, not yet started.
+    """A transport of the configured kind, not yet started, over one queue each way.
 
     It consumes from `mq.consumer_queue` and publishes to `mq.producer_queue`; `queue` takes the place of the
     first or, where it does not consume, of the second. Raises `ValueError` without a queue to publish to.
     """
     mq = settings.CONFIG.mq
-    source = (queue or mq.consumer_queue) if consume else None
+    source = (queue or mq.queues[0]) if consume else None
     target = None
     if publish:
         target = mq.producer_queue if consume else queue or mq.producer_queue
         if target is None:
             raise ValueError("mq.producer_queue is not set: there is no queue to publish to")
-    make = _embedded if mq.embedded else _amqp
-    return make(reactor, source, target)
+    return _transport(reactor, source, target)
 
 
-def _amqp(reactor: Reactor, source: str | None, target: str | None) -> Transport:
+def make_worker_transport(
+    reactor: Reactor, *, publish: bool, queue: str | None, offsets: Offsets
+) -> Transport:
+    """What a worker consumes and publishes with: partitions, where there are several queues or streams."""
     mq = settings.CONFIG.mq
-    declare = mq.queue_type if mq.declare else None
+    queues = [queue] if queue else mq.queues
+    if len(queues) == 1 and mq.queue_type != "stream":
+        return make_transport(reactor, consume=True, publish=publish, queue=queues[0])
+
+    def side(partition: str) -> Transport:
+        offsets.load(partition)
+        stream = StreamPosition(offsets, partition) if mq.queue_type == "stream" else None
+        return _transport(reactor, partition, None, stream=stream)
+
+    def left(partition: str) -> None:
+        offsets.flush()
+        offsets.forget(partition)
+
+    return PartitionedTransport(
+        reactor,
+        Membership(_connection_parameters, group=mq.consumer_group),
+        queues,
+        make_side=side,
+        on_left=left,
+        publisher=_transport(reactor, None, mq.producer_queue) if publish else None,
+    )
+
+
+def _transport(
+    reactor: Reactor, source: str | None, target: str | None, *, stream: StreamPosition | None = None
+) -> Transport:
+    if settings.CONFIG.mq.embedded:
+        return _embedded(reactor, source, target)
+    return _amqp(reactor, source, target, stream)
+
+
+def _amqp(
+    reactor: Reactor, source: str | None, target: str | None, stream: StreamPosition | None
+) -> Transport:
+    mq = settings.CONFIG.mq
     consumer = publisher = None
     if source is not None:
         consumer = AmqpConsumer(
@@ -50,12 +90,18 @@ def _amqp(reactor: Reactor, source: str | None, target: str | None) -> Transport
             lambda: broker_parameters(purpose="consumes"),
             queue=source,
             prefetch=settings.CONFIG.prefetch,
-            declare=declare,
+            declare=mq.queue_type if mq.declare else None,
             tag=f"{mq.consumer_group}.{socket.gethostname()}.{os.getpid()}",
+            stream=stream,
         )
     if target is not None:
+        # Readers of routed orders take them away: never a stream.
+        kind = "quorum" if mq.queue_type == "stream" else mq.queue_type
         publisher = AmqpPublisher(
-            reactor, lambda: broker_parameters(purpose="publishes"), queue=target, declare=declare
+            reactor,
+            lambda: broker_parameters(purpose="publishes"),
+            queue=target,
+            declare=kind if mq.declare else None,
         )
     return AmqpTransport(consumer, publisher)
 

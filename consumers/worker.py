@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from consumers import idempotency
+from consumers.offsets import Offsets
 from consumers.outbox import Outbox
 from consumers.pipeline import Limits, Pipeline
 from consumers.tally import Tally
-from consumers.transports import make_transport
+from consumers.transports import make_worker_transport
 from orders import avro, status_cache
 from orders.sql import Sql
 from orders.stores.choice import open_store
@@ -60,11 +61,13 @@ class Worker:
         self._reactor = Reactor()
         self._sql = Sql(patience=min(config.router.timeout, config.mq.heartbeat / 4))
         gate = SqlGate(self._reactor, self._sql)
-        self._transport = make_transport(
-            self._reactor, consume=True, publish=config.mq.producer_queue is not None, queue=queue
-        )
         cache_store, mark_store = self._stores()
-        self._publishes = publishes = config.mq.producer_queue is not None
+        self._offsets = Offsets(mark_store, group=config.mq.consumer_group)
+        publishes = config.mq.producer_queue is not None
+        self._transport = make_worker_transport(
+            self._reactor, publish=publishes, queue=queue, offsets=self._offsets
+        )
+        self._publishes = publishes
         self._pipeline = Pipeline(
             self._reactor,
             self._transport,
@@ -72,6 +75,7 @@ class Worker:
             gate,
             status_cache.from_settings(cache_store),
             idempotency.from_settings(mark_store),
+            self._offsets,
             self.tally,
             limits=Limits(
                 batch_size=config.mq.batch_size,
@@ -150,6 +154,7 @@ class Worker:
         if self._publishes:
             found |= self._outbox.relay()
         self._routing.dispatcher.flush()
+        self._offsets.flush()
         if self._once and not found and self._pipeline.idle:
             self._transport.depth(self._stop_if_empty)
         self._reactor.call_later(self._interval, self._sweep)
@@ -166,4 +171,5 @@ class Worker:
             self._reactor.call_later(_IDLE_CHECK, self._close_when_idle)
 
     def _close(self) -> None:
+        self._offsets.flush()
         self._transport.stop(self._reactor.stop)

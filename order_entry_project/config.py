@@ -79,12 +79,17 @@ class Mq(Section):
     )
     username: str | None = Field(None, description="Broker user, where the URL has none.")
     password: SecretStr | None = Field(None, description="Broker password, where the URL has none.")
-    consumer_queue: Name = Field("TRADE.VALIDATED.ORDERS", description="Queue the orders come from.")
+    consumer_queue: Name | list[Name] = Field(
+        "TRADE.VALIDATED.ORDERS",
+        description="Queue the orders come from. Several, or a stream, are partitions, which the members of "
+        "consumer_group share out among themselves.",
+    )
     producer_queue: Name | None = Field(
         "TRADE.ROUTED.ORDERS", description="Queue routed orders are published to; null: none are."
     )
     consumer_group: Name = Field(
-        "order-entry-consumer-group", description="Name the consumers of one group share at the broker."
+        "order-entry-consumer-group",
+        description="Name the consumers of one group share: at the broker, of partitions and of offsets.",
     )
     batch_size: int = Field(200, ge=1, le=10_000, description="Most orders written by one SQL statement.")
     max_retries: int = Field(
@@ -93,7 +98,11 @@ class Mq(Section):
     prefetch: Count | None = Field(
         None, le=65535, description="Unacknowledged messages held at once; null: twice router.in_flight."
     )
-    queue_type: Literal["classic", "quorum"] = Field("quorum", description="Type of the queues declared.")
+    queue_type: Literal["classic", "quorum", "stream"] = Field(
+        "quorum",
+        description="Type of the queues declared. stream: consumer_queue is read from the group's offset; "
+        "producer_queue is a quorum queue.",
+    )
     declare: bool = Field(
         default=False, description="Declare the queues at start; false: they must exist, checked passively."
     )
@@ -134,7 +143,11 @@ class Mq(Section):
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
-        if self.producer_queue == self.consumer_queue:
+        if len(set(self.queues)) != len(self.queues) or not self.queues:
+            raise ValueError("consumer_queue: expected one name, or a list of different names")
+        if self.embedded and self.queue_type == "stream":
+            raise ValueError("queue_type stream goes with an amqp(s):// broker_url, not with postgresql://")
+        if self.producer_queue in self.queues:
             raise ValueError(
                 "producer_queue must differ from consumer_queue: routed orders would come back in"
             )
@@ -143,6 +156,11 @@ class Mq(Section):
         if self.client_key and not self.client_cert:
             raise ValueError("client_key goes with client_cert")
         return self
+
+    @property
+    def queues(self) -> list[str]:
+        """The names of consumer_queue."""
+        return [self.consumer_queue] if isinstance(self.consumer_queue, str) else self.consumer_queue
 
     @property
     def embedded(self) -> bool:

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             default=settings.CONFIG.service.processes,
             help="worker processes (default: service.processes, %(default)s)",
         )
-        parser.add_argument("--queue", help=f"take from this queue, not {settings.CONFIG.mq.consumer_queue}")
+        parser.add_argument("--queue", help="take from this queue, not from mq.consumer_queue")
         parser.add_argument("--once", action="store_true", help="stop when nothing is left to do")
         parser.add_argument("--json", action="store_true", help="with --once: print the summary as JSON")
         # For `manage.py prove`: the process kills itself when it has passed that step for the first time.

@@ -82,7 +82,7 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from None
         samples = Samples(mix, seed=options["seed"], prefix=options["prefix"])
-        queue = queue or settings.CONFIG.mq.consumer_queue
+        queue = queue or settings.CONFIG.mq.queues[0]
         publishing = _publish(samples, count, rate=rate, queue=queue, quiet=options["json"])
         confirmed = publishing.outcomes[Outcome.CONFIRMED]
         if publishing.failure:

@@ -23,7 +23,7 @@ class Command(RunbookCommand):
 
     def handle(self, *, queues: list[str], **options: Any) -> None:
         mq = settings.CONFIG.mq
-        named = queues or [queue for queue in (mq.consumer_queue, mq.producer_queue) if queue is not None]
+        named = queues or [queue for queue in (*mq.queues, mq.producer_queue) if queue is not None]
         try:
             depths = {queue: queue_depth(queue) for queue in named}
         except QueueUnavailable as error:
