@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from order_entry_project.config import BASE_DIR
+from tests.cpu import seconds_of_children
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -26,10 +26,11 @@ def test_make_demo_sets_up_a_clean_clone_and_the_second_time_is_quick(tmp_path: 
 
     first = make(clone, "demo")
     assert first.returncode == 0, first.stdout + first.stderr
-    began = time.monotonic()
+    began = seconds_of_children()
     second = make(clone, "demo")
     assert second.returncode == 0, second.stdout + second.stderr
-    assert time.monotonic() - began < 20
+    # Two cores need less than these seconds of CPU in wall-clock time when they have nothing else to do.
+    assert seconds_of_children() - began < 20
     assert "Installing" not in second.stdout
 
     left = subprocess.run(["git", "status", "--short"], cwd=clone, capture_output=True, text=True, check=True)
