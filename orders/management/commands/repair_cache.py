@@ -51,9 +51,9 @@ class Command(RunbookCommand):
             )
         self._tell(repaired, since, as_json=options["json"])
         if repaired.refused:
-            raise CommandError(f"{repaired.refused:,} records could not be written: {repaired.refusal}")
+            raise CommandError(f"Records that could not be written: {repaired.refused:,}. {repaired.refusal}")
         if dry_run and repaired.found:
-            raise CommandError(f"{repaired.found:,} records differ; without --dry-run they are mended.")
+            raise CommandError(f"Records that differ: {repaired.found:,}. Without --dry-run they are mended.")
 
     def _tell(self, repaired: Repair, since: datetime, *, as_json: bool) -> None:
         store = settings.CONFIG.cache_store
