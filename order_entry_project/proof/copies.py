@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from order_entry_project.proof.evidence import BookOrder, Evidence
+from order_entry_project.proof.evidence import BookOrder, BookRoute, Evidence
 from order_entry_project.proof.finding import Finding
 from order_entry_project.proof.ledger import exact
 from order_entry_project.proof.stories import DECIDED
@@ -72,33 +72,33 @@ def _bodies(found: Evidence) -> dict[str | None, set[bytes]]:
 
 def _messages(found: Evidence, bodies: dict[str | None, set[bytes]]) -> Iterator[Finding]:
     """One body for each decided route, as often as it likes; `bodies` by message id."""
-    decided = [route for routes in found.routes.values() for route in routes if route.outcome in DECIDED]
-    for route in decided:
-        order = found.orders[route.order_id]
-        published = bodies.pop(f"routed:{order.order_id}", set())
-        if not published:
-            yield Finding("P5", f"order {order.order_id} is routed and was never published")
-        elif len(published) > 1:
-            yield Finding(
-                "P5", f"order {order.order_id} was published in {len(published)} different wordings"
-            )
-        elif route.published_at is None:
-            yield Finding("P5", f"order {order.order_id} was published and still stands in the outbox")
-        expected = _fields(order) | {
-            "status": "ROUTED",
-            "counterparty": order.counterparty,
-            "route": route.route,
-            "routed_at": _milliseconds(route.decided_at),
-            "extra": exact(order.extra),
-            "messageId": order.message_id,
-        }
-        for body in published:
-            for name, is_, should in _differences(body, expected):
-                yield Finding(
-                    "P5", f"order {order.order_id} was published with {name} {is_}, the book has {should}"
-                )
+    for order in found.orders.values():
+        for route in found.routes.get(order.order_id, ()):
+            if route.outcome in DECIDED:
+                yield from _copies(order, route, bodies.pop(f"routed:{order.order_id}", set()))
     for message_id in bodies:
         yield Finding("P5", f"message {message_id} was published, and no order is routed by that name")
+
+
+def _copies(order: BookOrder, route: BookRoute, bodies: Collection[bytes]) -> Iterator[Finding]:
+    name = f"order {order.order_id}"
+    if not bodies:
+        yield Finding("P5", f"{name} is routed and was never published")
+    elif len(bodies) > 1:
+        yield Finding("P5", f"{name} was published in {len(bodies)} different wordings")
+    elif route.published_at is None:
+        yield Finding("P5", f"{name} was published and still stands in the outbox")
+    expected = _fields(order) | {
+        "status": "ROUTED",
+        "counterparty": order.counterparty,
+        "route": route.route,
+        "routed_at": _milliseconds(route.decided_at),
+        "extra": exact(order.extra),
+        "messageId": order.message_id,
+    }
+    for body in bodies:
+        for field, is_, should in _differences(body, expected):
+            yield Finding("P5", f"{name} was published with {field} {is_}, the book has {should}")
 
 
 def _fields(order: BookOrder) -> dict[str, Any]:

@@ -92,4 +92,4 @@ def _routes(order: BookOrder, routes: Sequence[BookRoute]) -> Iterator[Finding]:
 
 
 def _shown(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers)) or "not at all"
+    return ", ".join(map(str, numbers))

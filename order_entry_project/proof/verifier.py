@@ -28,6 +28,8 @@ def findings(sent: Sequence[Sent], found: Evidence, *, router_was_well: bool) ->
             found.routes.get(order.order_id, ()),
             router_was_well=router_was_well,
         )
+    for order_id in (found.events.keys() | found.routes.keys()) - found.orders.keys():
+        wrong.append(Finding("P1", f"order {order_id} has events or routes, and is not in the book"))
     wrong += status_copies(found)
     wrong += published_copies(found)
     return sorted(wrong)
