@@ -11,28 +11,15 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 @register(Tags.compatibility)
 def unsupported(**_: Any) -> list[CheckMessage]:
     """Keys that are understood but have nothing behind them in this version."""
-    config = settings.CONFIG
-    found: list[CheckMessage] = [
+    if settings.CONFIG.database.credentials_source != "safeguard":
+        return []
+    return [
         Error(
-            f"{key}: {store} is not supported yet.",
-            hint=f"Set {key} to redis, or to postgresql: the store in the order book's own database.",
-            id="order_entry.E001",
+            "database.credentials_source: safeguard is not supported yet.",
+            hint="Set it to environment, with database.sql_user and database.sql_password.",
+            id="order_entry.E002",
         )
-        for key, store in (
-            ("cache.store", config.cache_store),
-            ("idempotency.store", config.idempotency_store),
-        )
-        if store == "aerospike"
     ]
-    if config.database.credentials_source == "safeguard":
-        found.append(
-            Error(
-                "database.credentials_source: safeguard is not supported yet.",
-                hint="Set it to environment, with database.sql_user and database.sql_password.",
-                id="order_entry.E002",
-            )
-        )
-    return found
 
 
 @register(Tags.security, deploy=True)

@@ -313,7 +313,7 @@ class Cache(Section):
 
 class Idempotency(Section):
     store: StoreName | None = Field(None, description="Store of the idempotency marks; null: the cache's.")
-    ttl: Annotated[int, BeforeValidator(_seconds), Field(ge=1)] = Field(
+    ttl: Annotated[int, BeforeValidator(_seconds), Field(ge=1, le=315_360_000)] = Field(
         86_400, description="Life of a mark, seconds."
     )
     epoch: int = Field(

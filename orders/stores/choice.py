@@ -8,6 +8,7 @@ from functools import cache
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from orders.stores.aerospike import AerospikeStore, aerospike_tls
 from orders.stores.breaker import Breaker
 from orders.stores.port import Store
 from orders.stores.postgresql import PostgresStore, Run
@@ -35,7 +36,25 @@ def _shared(name: str, process: int) -> Breaker:
 def _remote(name: str) -> Store:
     if name == "redis":
         return _redis()
+    if name == "aerospike":
+        return _aerospike()
     raise ImproperlyConfigured(f"there is no store {name!r}")
+
+
+def _aerospike() -> Store:
+    config = settings.CONFIG.aerospike
+    hosts: list[tuple[str, int] | tuple[str, int, str]] = (
+        [(host.host, host.port, host.tls_name) for host in config.hosts]
+        if config.tls
+        else [(host.host, host.port) for host in config.hosts]
+    )
+    return AerospikeStore(
+        hosts,
+        namespace=config.namespace,
+        timeout=_timeout(config.timeout),
+        replication_factor=config.replication_factor,
+        tls=aerospike_tls(config.ca_cert, config.client_cert, config.client_key) if config.tls else None,
+    )
 
 
 def _redis() -> Store:

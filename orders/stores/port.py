@@ -44,6 +44,16 @@ class Record:
         return bins
 
 
+def newest(records: Sequence[Record]) -> list[Record]:
+    """Each key once, with its newest record; of equal versions the last."""
+    found: dict[str, Record] = {}
+    for record in records:
+        known = found.get(record.key)
+        if known is None or known.version <= record.version:
+            found[record.key] = record
+    return list(found.values())
+
+
 class Store(Protocol):
     """`name` as in the configuration."""
 

@@ -10,7 +10,7 @@ import psycopg
 from django.db import DatabaseError, InterfaceError, connection
 
 from orders.sql import SqlUnavailable
-from orders.stores.port import Read, Record, StoreUnavailable
+from orders.stores.port import Read, Record, StoreUnavailable, newest
 
 Run = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
 
@@ -45,13 +45,8 @@ class PostgresStore:
         self._run = run
 
     def write(self, records: Sequence[Record]) -> None:
-        newest: dict[str, Record] = {}
-        for record in records:
-            known = newest.get(record.key)
-            if known is None or known.version <= record.version:
-                newest[record.key] = record
-        if newest:
-            self._do(_WRITE, _columns(list(newest.values())))
+        if records:
+            self._do(_WRITE, _columns(newest(records)))
 
     def read(self, keys: Sequence[str]) -> dict[str, Read]:
         rows = self._do(_READ, {"key": list(keys)}) if keys else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import uuid
@@ -10,14 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aerospike
 import psycopg
 import redis
 
 from order_entry_project.embedded.processes import Child
 from orders.sql import Sql
+from orders.stores.aerospike import AerospikeStore
 from orders.stores.port import Record, Store
 from orders.stores.postgresql import PostgresStore
 from orders.stores.redis import RedisStore
+from tests.doubles.aerospike.cluster import Cluster
 from tests.ports import free_port
 from tests.servers.binaries import installed
 from tests.servers.redis import await_port
@@ -82,6 +86,53 @@ class RedisBench:
             left = client.pttl(key)
         assert left != -2, f"there is no {key}"
         return None if left == -1 else left / 1000
+
+
+@dataclass
+class AerospikeBench:
+    """`hosts`: host:port of a real server, or of the double."""
+
+    hosts: list[str]
+    namespace: str = "orders_ns"
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {
+            "ORDER_ENTRY__AEROSPIKE__SEED_HOSTS": json.dumps(self.hosts),
+            "ORDER_ENTRY__AEROSPIKE__NAMESPACE": self.namespace,
+        }
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        return [(host, int(port)) for host, _, port in (text.partition(":") for text in self.hosts)]
+
+    def open(self, timeout: float = 2.0) -> Store:
+        return AerospikeStore(self.addresses, namespace=self.namespace, timeout=timeout, replication_factor=1)
+
+    def seconds_left(self, key: str) -> float | None:
+        client = aerospike.client({"hosts": self.addresses})
+        try:
+            _, meta = client.exists((self.namespace, key.partition(":")[0], key))
+        finally:
+            client.close()
+        assert meta is not None, f"there is no {key}"
+        return None if meta["ttl"] == aerospike.TTL_NEVER_EXPIRE else float(meta["ttl"])
+
+
+class AerospikeOutage:
+    """The double, as a server that a test may harm."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        (self._node,) = cluster.nodes
+        self.start = self._node.start
+        self.kill = self._node.kill
+        self.hang = self._node.hang
+        self.go_on = self._node.go_on
+
+    def open(self, timeout: float, *, port: int | None = None) -> Store:
+        """A store on this server, or on another `port`."""
+        hosts = [("127.0.0.1", port or self._node.port)]
+        return AerospikeStore(hosts, namespace="orders_ns", timeout=timeout, replication_factor=1)
 
 
 class PrivateRedis:

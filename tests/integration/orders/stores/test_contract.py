@@ -10,6 +10,13 @@ import pytest
 
 from orders.stores.port import Record
 from tests.integration.orders.stores.benches import DAY, PostgresBench, new_key, record
+from tests.integration.orders.stores.conftest import BENCHES, REAL_AEROSPIKE
+
+
+def test_a_real_aerospike_server_keeps_the_contract_too():
+    if not REAL_AEROSPIKE:
+        pytest.skip("AEROSPIKE_TEST_HOSTS names no server: the double alone stands for Aerospike")
+    assert "aerospike_bench" in BENCHES
 
 
 def versions(store, *keys):
