@@ -1,0 +1,106 @@
+"""Mutual TLS between the real client and the double."""
+
+import ssl
+
+import pytest
+import trustme
+
+from orders.stores.aerospike import AerospikeStore, aerospike_tls
+from orders.stores.port import StoreUnavailable
+from tests.doubles.aerospike.cluster import Cluster
+from tests.integration.orders.stores.benches import new_key, record
+
+NAME = "aerospike.trading.internal"
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def files(authority, tmp_path_factory):
+    """The paths of what a client needs, by name."""
+    folder = tmp_path_factory.mktemp("certificates")
+    certificate = authority.issue_cert("order-entry.trading.internal")
+    files = {
+        name: folder / f"{name}.pem" for name in ("ca", "both", "certificate", "key", "other_ca", "junk")
+    }
+    authority.cert_pem.write_to_path(files["ca"])
+    trustme.CA().cert_pem.write_to_path(files["other_ca"])
+    certificate.private_key_and_cert_chain_pem.write_to_path(files["both"])
+    certificate.private_key_pem.write_to_path(files["key"])
+    for blob in certificate.cert_chain_pems:
+        blob.write_to_path(files["certificate"], append=True)
+    files["junk"].write_text("junk")
+    return files
+
+
+@pytest.fixture(scope="module")
+def server_context(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    authority.issue_cert(NAME).configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="module")
+def cluster(server_context):
+    with Cluster.running(2, tls=server_context, tls_name=NAME) as running:
+        yield running
+
+
+@pytest.fixture
+def connect(cluster):
+    opened = []
+
+    def open_(tls, *, name=NAME):
+        hosts = [("127.0.0.1", cluster.nodes[0].port, name)]
+        opened.append(AerospikeStore(hosts, namespace="orders_ns", timeout=2, replication_factor=2, tls=tls))
+        return opened[-1]
+
+    yield open_
+    for store in opened:
+        store.close()
+
+
+@pytest.mark.parametrize("separate", [False, True], ids=["one file", "certificate and key"])
+def test_with_certificates_on_both_sides_records_are_written_and_read_on_all_nodes(connect, files, separate):
+    certificate, key = (files["certificate"], files["key"]) if separate else (files["both"], None)
+    store = connect(aerospike_tls(files["ca"], certificate, key))
+    keys = [new_key() for _ in range(50)]
+    store.write([record(key) for key in keys])
+    assert set(store.read(keys)) == set(keys)
+    assert store.check() == []
+
+
+def fails(store, says):
+    """It does, and keeps doing so, and the reason names the cause."""
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable) as failure:
+            store.write([record(new_key())])
+    assert says.lower() in str(failure.value).lower(), str(failure.value)
+
+
+def test_a_node_of_another_authority_is_not_believed(connect, files):
+    fails(connect(aerospike_tls(files["other_ca"], files["both"], None)), "certificate verify failed")
+
+
+def test_a_node_of_another_name_is_not_believed(connect, files):
+    fails(
+        connect(aerospike_tls(files["ca"], files["both"], None), name="other.internal"),
+        "TLS name 'other.internal' mismatch",
+    )
+
+
+def test_a_client_without_a_certificate_is_not_let_in(connect, files):
+    fails(connect(aerospike_tls(files["ca"], None, None)), "connect")
+
+
+def test_a_client_without_tls_is_not_let_in(connect):
+    fails(connect(None, name=""), "connect")
+
+
+def test_a_certificate_that_cannot_be_read_is_a_failure_that_says_so(connect, files):
+    fails(connect(aerospike_tls(files["ca"], files["junk"], None)), "tls")
