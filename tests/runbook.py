@@ -58,7 +58,9 @@ def using(store: str, *, redis_port: int | None = None, **keys: Any) -> Iterator
         "aerospike": config.aerospike.model_copy(update=keys),
     }
     if redis_port:
-        changed["redis"] = config.redis.model_copy(update={"url": f"redis://127.0.0.1:{redis_port}"})
+        changed["redis"] = config.redis.model_copy(
+            update={"url": f"redis://127.0.0.1:{redis_port}", "timeout": 5}
+        )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "CONFIG", config.model_copy(update=changed))
         choice._shared.cache_clear()
