@@ -28,7 +28,7 @@ class RecordsRefused(StoreUnavailable):
 class Record:
     """`key` begins with its kind and a colon, bins' names have at most 15 characters.
 
-    A lower `version` (0 to 2**53) never overwrites a higher one. `ttl` in seconds, None: for ever.
+    A lower `version` (0 to 2**53) never overwrites a higher one. `ttl` in seconds, 1 or more; None: for ever.
     """
 
     key: str

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -22,20 +23,20 @@ from redis.retry import Retry
 
 from orders.stores.port import Read, Record, RecordsRefused, StoreUnavailable
 
-# Each key's arguments: version, milliseconds to live (empty: for ever), how many follow, name, value, name, …
+# Each key's record: version, milliseconds to live (0: for ever), then name, value, name, value, … as texts. All of
+# them in one argument: packing thousands of arguments costs the client more than the server's whole work.
 # A key that holds something else than a record is refused, which must not stop its neighbours.
 _WRITE = """
-local at, refused = 1, {}
-for _, key in ipairs(KEYS) do
-    local version, ttl, first = ARGV[at], ARGV[at + 1], at + 3
-    at = first + ARGV[at + 2]
+local refused = {}
+for index, record in ipairs(cmsgpack.unpack(ARGV[1])) do
+    local key, version, ttl, bins = KEYS[index], record[1], record[2], record[3]
     local known = redis.pcall('HGET', key, 'version')
     if type(known) == 'table' then
         refused[#refused + 1] = key .. ': ' .. known.err
-    elseif not known or tonumber(known) <= tonumber(version) then
+    elseif not known or tonumber(known) <= version then
         if known then redis.call('DEL', key) end
-        redis.call('HSET', key, unpack(ARGV, first, at - 1))
-        if ttl ~= '' then redis.call('PEXPIRE', key, ttl) end
+        redis.call('HSET', key, unpack(bins))
+        if ttl > 0 then redis.call('PEXPIRE', key, ttl) end
     end
 end
 return refused
@@ -79,11 +80,9 @@ class RedisStore:
     def write(self, records: Sequence[Record]) -> None:
         if not records:
             return
-        arguments: list[str | int] = []
-        for record in records:
-            arguments += _arguments(record)
+        packed = msgspec.msgpack.encode([_packed(record) for record in records])
         with _explained():
-            refused = self._write(keys=[record.key for record in records], args=arguments)
+            refused = self._write(keys=[record.key for record in records], args=[packed])
         if refused:
             raise RecordsRefused(f"Redis: {len(refused)} of {len(records)} not written: {refused[0]}")
 
@@ -115,13 +114,10 @@ class RedisStore:
         self._client.close()
 
 
-def _arguments(record: Record) -> list[str | int]:
-    stored = record.stored
-    ttl = "" if record.ttl is None else record.ttl * 1000
-    arguments: list[str | int] = [record.version, ttl, 2 * len(stored)]
-    for name, value in stored.items():
-        arguments += (name, value)
-    return arguments
+def _packed(record: Record) -> tuple[int, int, list[str]]:
+    ttl = 0 if record.ttl is None else record.ttl * 1000
+    bins = [text for name, value in record.stored.items() for text in (name, str(value))]
+    return record.version, ttl, bins
 
 
 def _hash(answer: Any) -> dict[str, str]:

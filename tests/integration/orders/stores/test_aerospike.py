@@ -17,7 +17,7 @@ from tests.ports import free_port
 
 OVERLOADED, RECORD_BUSY = 18, 14
 TIMEOUT = 0.6
-SLACK = 0.35
+SLACK = 0.55
 
 
 @pytest.fixture

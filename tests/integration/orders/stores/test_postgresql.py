@@ -48,8 +48,10 @@ def test_a_missing_table_is_a_failure(postgres_bench, store):
 
 
 def test_expired_records_are_removed_a_bounded_number_at_a_time(postgres_bench, store):
-    store.write(
-        [record(new_key(), ttl=0) for _ in range(5)] + [record(new_key()), record(new_key(), ttl=None)]
+    expired = [new_key() for _ in range(5)]
+    store.write([record(key) for key in expired] + [record(new_key()), record(new_key(), ttl=None)])
+    postgres_bench.connection.execute(
+        "UPDATE store_records SET expires_at = now() WHERE key = ANY(%s)", [expired]
     )
     store.remove_expired(limit=3)
     assert count(postgres_bench) == 4

@@ -120,7 +120,7 @@ class TestTls:
         opened = []
 
         def open_(**certificates):
-            opened.append(RedisStore(f"rediss://127.0.0.1:{port}", timeout=2, **certificates))
+            opened.append(RedisStore(f"rediss://127.0.0.1:{port}", timeout=6, **certificates))
             return opened[-1]
 
         yield open_
