@@ -9,25 +9,19 @@ from __future__ import annotations
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-import psycopg
 from django.conf import settings
 
 from order_entry_project.embedded.processes import Child
 from order_entry_project.proof import evidence, verifier
-from order_entry_project.proof.ground import Ground, environment
-from order_entry_project.proof.ledger import Sent
-from order_entry_project.proof.queues import AmqpQueues, EmbeddedQueues, Queues
-from orders import status_cache
-from orders.stores.choice import open_store
+from order_entry_project.proof.ground import Ground
+from order_entry_project.proof.ledger import Sent, read
+from order_entry_project.proof.place import Place, own_place
 
-# Short, so that what a killed worker held is soon free; see the wait in `_recover`.
-_ROUTER = {"timeout": "1s", "claim": "2s", "max_backoff": "1s", "honours_idempotency_key": True}
-_REPUBLISH_AFTER = "1s"
+# What the checks would look at is the same for all of them.
+_WORK = ("consume_orders", "--skip-checks", "--once")
 _PATIENCE = 60.0  # seconds until what has not happened counts as a finding
 _TICK = 0.02
 
@@ -78,55 +72,23 @@ def run_cases(ground: Ground, cases: Iterable[Case], *, at_once: int) -> Iterato
 def _crash(ground: Ground, name: str, case: Case) -> Generator[None, None, list[str]]:
     prefix = f"PROVE-{name.replace('_', '-')}-"
     sent = case.messages(prefix)
-    with _place(ground, name) as (book, queues, env):
-        queues.publish(sent)
-        wrong = yield from _kill(ground, name, case.step, env)
-        wrong += yield from _recover(ground, name, book, env)
-        cache = status_cache.from_settings(open_store(settings.CONFIG.cache_store, run=_runner(book)))
+    order_ids = {read(message).order_id for message in sent if not message.broken}
+    with own_place(ground, name, sorted(order_ids)) as place:
+        place.queues.publish(sent)
+        wrong = yield from _kill(ground, place, case.step)
+        wrong += yield from _recover(ground, place)
         found = evidence.gather(
-            book,
-            cache,
-            routed=queues.routed() if settings.CONFIG.mq.producer_queue else None,
-            waiting=queues.waiting(),
+            place.book,
+            place.cache,
+            routed=place.queues.routed() if settings.CONFIG.mq.producer_queue else None,
+            waiting=place.queues.waiting(),
             executions=ground.executions(prefix),
         )
-        cache.store.remove([cache.key(order_id) for order_id in found.orders])
     return wrong + [str(finding) for finding in verifier.findings(sent, found, router_was_well=True)]
 
 
-@contextmanager
-def _place(ground: Ground, name: str) -> Iterator[tuple[psycopg.Connection[Any], Queues, Mapping[str, str]]]:
-    """A book and queues of the case's own, and what makes a worker use them."""
-    configured = settings.CONFIG.mq
-    database = f"order_entry_proof_{name}"
-    consumer, producer = f"PROVE.{name}.VALIDATED", f"PROVE.{name}.ROUTED"
-    # What is taken from a stream stays in it: whether all has been taken cannot be seen there.
-    kind = "quorum" if configured.queue_type == "stream" else configured.queue_type
-    mq = {
-        "consumer_queue": consumer,
-        "queue_type": kind,
-        "declare": False,
-        "republish_after": _REPUBLISH_AFTER,
-        **({"producer_queue": producer} if configured.producer_queue else {}),
-    }
-    env = environment(database={"sql_database": database}, mq=mq, router=_ROUTER)
-    with ground.server.database(database, ground.template), closing(ground.server.connect(database)) as book:
-        queues: Queues = (
-            EmbeddedQueues(book, consumer, producer)
-            if configured.embedded
-            else AmqpQueues(consumer, producer, kind=kind)
-        )
-        queues.declare()
-        try:
-            yield book, queues, env
-        finally:
-            queues.delete()
-
-
-def _kill(ground: Ground, name: str, step: str, env: Mapping[str, str]) -> Generator[None, None, list[str]]:
-    with ground.manage(
-        name, "consume_orders", "--skip-checks", "--once", "--crash-at", step, env=env
-    ) as worker:
+def _kill(ground: Ground, place: Place, step: str) -> Generator[None, None, list[str]]:
+    with ground.manage(place.name, *_WORK, "--crash-at", step, env=place.env) as worker:
         code = yield from _end(worker)
     if code == -signal.SIGKILL:
         return []
@@ -137,17 +99,15 @@ def _kill(ground: Ground, name: str, step: str, env: Mapping[str, str]) -> Gener
     return [f"the worker that was to be killed at {step} ended by itself, with {code}: {_last(worker)}"]
 
 
-def _recover(
-    ground: Ground, name: str, book: psycopg.Connection[Any], env: Mapping[str, str]
-) -> Generator[None, None, list[str]]:
+def _recover(ground: Ground, place: Place) -> Generator[None, None, list[str]]:
     """Start workers, the first at once, until there is nothing left that a worker could do."""
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
-        with ground.manage(name, "consume_orders", "--skip-checks", "--once", env=env) as worker:
+        with ground.manage(place.name, *_WORK, env=place.env) as worker:
             code = yield from _end(worker)
         if code != 0:
             return [f"a worker that took over ended with {code}: {_last(worker)}"]
-        ((free_in,),) = book.execute(_FREE_IN).fetchall()
+        ((free_in,),) = place.book.execute(_FREE_IN).fetchall()
         if free_in is None:
             return []
         free_at = time.monotonic() + free_in
@@ -168,12 +128,3 @@ def _last(worker: Child) -> str:
     """The last line of its log."""
     said = worker.log.read_text(errors="replace").strip().splitlines()
     return said[-1] if said else "it said nothing"
-
-
-def _runner(book: psycopg.Connection[Any]) -> Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]:
-    def run(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        cursor = psycopg.Cursor(book)
-        cursor.execute(statement.encode(), parameters)
-        return cursor.fetchall() if cursor.description else []
-
-    return run

@@ -107,7 +107,7 @@ def private_ground(say: Callable[[str], None]) -> Iterator[Ground]:
                 **environment(database={"sql_host": server.socket, "sql_user": server.user}),
             }
             parameters = {"host": str(server.socket), "user": server.user, "dbname": "postgres"}
-            with _ground(say, Server(parameters), Path(folder), env) as ground:
+            with prepared_ground(say, Server(parameters), Path(folder), env) as ground:
                 yield ground
 
 
@@ -119,7 +119,7 @@ def configured_ground(say: Callable[[str], None]) -> Iterator[Ground]:
         parameters.pop(name, None)
     with (
         tempfile.TemporaryDirectory(prefix="order-entry-proof-") as folder,
-        _ground(say, Server(parameters), Path(folder), {}) as ground,
+        prepared_ground(say, Server(parameters), Path(folder), {}) as ground,
     ):
         yield ground
 
@@ -134,9 +134,10 @@ def environment(**sections: Mapping[str, object]) -> dict[str, str]:
 
 
 @contextmanager
-def _ground(
+def prepared_ground(
     say: Callable[[str], None], server: Server, folder: Path, env: Mapping[str, str]
 ) -> Iterator[Ground]:
+    """On `server`; `env` makes a process use what is configured otherwise than here."""
     run = secrets.token_hex(4)
     template = f"order_entry_proof_{run}"
     outside = {**os.environ, **env}

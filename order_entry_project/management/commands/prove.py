@@ -23,6 +23,7 @@ from order_entry_project.embedded.signals import stopping_on_signals
 from order_entry_project.proof import ledger
 from order_entry_project.proof.crash import Case, run_cases
 from order_entry_project.proof.ground import Ground, NoGround, configured_ground, private_ground
+from orders.stores.port import StoreUnavailable
 
 _PUBLISHING = ("publish", "confirm")
 _SINGLE = "a single order"
@@ -69,6 +70,8 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=_MISUSED) from None
         except AMQPError as error:
             raise CommandError(f"the broker: {error!r}", returncode=_MISUSED) from None
+        except StoreUnavailable as error:
+            raise CommandError(f"the status cache: {error}", returncode=_MISUSED) from None
         except KeyboardInterrupt:
             raise CommandError("Stopped.", returncode=130) from None
         if options["json"]:

@@ -113,7 +113,7 @@ DAMAGE_IN_SQL = {
     "the last event is gone": (
         ["DELETE FROM order_events WHERE order_id = 'ORD-A' AND sequence = 2"], "P6", "ORD-A has version 2, its last"
     ),
-    "all events are gone": (["DELETE FROM order_events WHERE order_id = 'ORD-A'"], "P6", "the first event of order ORD"),
+    "all events are gone": (["DELETE FROM order_events WHERE order_id = 'ORD-A'"], "P6", "first event of order ORD-A"),
     "events have a gap": (
         ["UPDATE order_events SET sequence = 3 WHERE order_id = 'ORD-A' AND sequence = 2",
          "UPDATE orders SET version = 3 WHERE order_id = 'ORD-A'"],
