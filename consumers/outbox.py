@@ -7,11 +7,13 @@ immutable fields, so that a repeat is byte for byte the same; `message_id` lets 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from consumers import metrics
 from consumers.transport import Message, Outcome
 from orders import documents
 from orders.sql import SqlUnavailable
@@ -63,7 +65,8 @@ class Outbox:
             return
         self._unanswered += len(routes)
         self._transport.publish(
-            [_message(route) for route in routes], partial(self._answered, routes, on_outcome)
+            [_message(route) for route in routes],
+            partial(self._answered, routes, on_outcome, time.monotonic()),
         )
 
     def relay(self) -> bool:
@@ -83,13 +86,15 @@ class Outbox:
         self,
         routes: Sequence[Unpublished],
         on_outcome: Callable[[UUID, Outcome], None],
+        began: float,
         index: int,
         outcome: Outcome,
     ) -> None:
         self._unanswered -= 1
         route = routes[index]
+        self._tally.answered(outcome)
+        metrics.published.observe(1000 * (time.monotonic() - began))
         if outcome is Outcome.CONFIRMED:
-            self._tally.published += 1
             self._mark(route.id)
         else:
             logger.warning(

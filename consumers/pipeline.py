@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from consumers import batch, quarantine
+from consumers import batch, metrics, quarantine
 from consumers.batch import Batch, Job
 from consumers.models import Reason
 from consumers.placing import Placing
@@ -104,6 +104,7 @@ class Pipeline:
         self._batch: Batch | None = None  # being processed; kept while SQL is away
         self._done: list[Delivery] = []
         self._unconfirmed: dict[UUID, Delivery] = {}
+        self._sweep_claim = uuid4()  # the same again where an answer was lost
         self._turn_due = False
         self._draining = False
         gate.listen(self._on_gate)
@@ -122,7 +123,7 @@ class Pipeline:
 
     def on_delivery(self, delivery: Delivery) -> None:
         now = time.monotonic()
-        self._tally.arrived(now)
+        self._tally.arrived(now, delivery.queue)
         self._inbox.append(Job(delivery, now))
         self._soon()
 
@@ -146,10 +147,13 @@ class Pipeline:
         if self._draining or not self._gate.open or room == 0:
             return False
         try:
-            due = claims.claim_due(self._sql, limit=room, hold=self._limits.hold, actor=self._actor)
+            due = claims.claim_due(
+                self._sql, limit=room, hold=self._limits.hold, actor=self._actor, claim=self._sweep_claim
+            )
         except SqlUnavailable as error:
             self._gate.close(error)
             return False
+        self._sweep_claim = uuid4()
         self._dispatcher.submit(due)
         return bool(due)
 
@@ -205,8 +209,12 @@ class Pipeline:
         while self._inbox and len(taken) < room and not self._inbox[0].delivery.redelivered:
             taken.append(self._inbox.popleft())
         self._passed("take")
+        began = time.monotonic()
         decoded, again = batch.decode(taken)
         self._inbox.extendleft(reversed(again))
+        metrics.batch_size.observe(len(taken))
+        metrics.waited.observe(1000 * (began - taken[0].arrived))
+        metrics.decoded.observe(1000 * (time.monotonic() - began))
         self._passed("decode")
         return decoded
 
@@ -242,7 +250,7 @@ class Pipeline:
         if halted:
             self._tally.pending += 1
         else:
-            self._tally.duplicates += 1
+            self._tally.duplicate()
         self._done.append(job.delivery)
 
     def _reject(self, rejections: Sequence[Rejection]) -> None:
@@ -253,8 +261,9 @@ class Pipeline:
         if conflicts:
             reason = "a message with this order id and other content arrived and was rejected"
             book.require_review(self._sql, conflicts, reason=reason, actor=self._actor)
-        self._tally.rejected += len(rejections)
-        self._done.extend(rejection.delivery for rejection in rejections)
+        for rejection in rejections:
+            self._tally.reject(rejection.reason)
+            self._done.append(rejection.delivery)
 
     # After routing
 

@@ -29,7 +29,7 @@ class Rejection:
     order_id: str | None = None
 
 
-_QUARANTINE = """
+_QUARANTINE = """/* quarantine */
 INSERT INTO rejected_messages AS r (queue, message_id, body, body_hash, content_type, headers, order_id, reason,
                                     error, attempts)
 SELECT n.queue, n.message_id, n.body, n.body_hash, n.content_type, n.headers::jsonb, n.order_id, n.reason, n.error,
@@ -64,12 +64,12 @@ def quarantine(sql: Sql, rejections: Iterable[Rejection]) -> None:
         sql.run(_QUARANTINE, _columns(ordered))
 
 
-_COUNT_ATTEMPT = """
+_COUNT_ATTEMPT = """/* count_attempt */
 INSERT INTO delivery_attempts AS d (queue, message_id, body_hash) VALUES (%(queue)s, %(message_id)s, %(body_hash)s)
 ON CONFLICT (queue, message_id, body_hash) DO UPDATE SET attempts = d.attempts + 1, tried_at = statement_timestamp()
 RETURNING attempts
 """
-_FORGET_ATTEMPTS = """
+_FORGET_ATTEMPTS = """/* forget_attempts */
 DELETE FROM delivery_attempts d
 USING unnest(%(queue)s::text[], %(message_id)s::text[], %(body_hash)s::bytea[]) AS g (queue, message_id, body_hash)
 WHERE d.queue = g.queue AND d.message_id = g.message_id AND d.body_hash = g.body_hash

@@ -1,11 +1,17 @@
-"""What one worker has done since it started."""
+"""What one worker has done since it started: for its summary, and for the metrics."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from consumers import metrics
+from consumers.transport import Outcome
+
+if TYPE_CHECKING:
+    from consumers.models import Reason
 
 # The most recent ones: enough for a 99th percentile, and memory stays flat.
 _LATENCIES = 10_000
@@ -25,8 +31,9 @@ class Tally:
     first_at: float | None = None
     last_at: float | None = None
 
-    def arrived(self, at: float) -> None:
+    def arrived(self, at: float, queue: str) -> None:
         self.taken += 1
+        metrics.orders_consumed.labels(queue).inc()
         if self.first_at is None:
             self.first_at = at
 
@@ -36,6 +43,21 @@ class Tally:
         self.last_at = time.monotonic()
         if arrived is not None:
             self.latencies.append(self.last_at - arrived)
+            metrics.order_entry_latency_ms.observe(1000 * (self.last_at - arrived))
+
+    def duplicate(self) -> None:
+        self.duplicates += 1
+        metrics.orders_duplicate.inc()
+
+    def reject(self, reason: Reason) -> None:
+        self.rejected += 1
+        metrics.messages_rejected.labels(reason.value).inc()
+
+    def answered(self, outcome: Outcome) -> None:
+        """The routed queue has said what became of a publication."""
+        if outcome is Outcome.CONFIRMED:
+            self.published += 1
+        metrics.publications.labels(outcome.value).inc()
 
     def summary(self) -> dict[str, Any]:
         """Counts, `seconds` from first arrival to last route, `latency_ms` percentiles, None where unknown."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -21,11 +22,14 @@ from consumers.transports import make_worker_transport
 from orders import avro, status_cache
 from orders.sql import Sql
 from orders.stores.choice import open_store
+from orders.stores.port import StoreUnavailable
+from orders.stores.postgresql import PostgresStore
 from routing import assembly
 from routing.reactor import Reactor
 from routing.sql_gate import SqlGate
 
 if TYPE_CHECKING:
+    from consumers.snapshots import Snapshots
     from orders.stores.port import Store
 
 logger = logging.getLogger(__name__)
@@ -34,12 +38,15 @@ logger = logging.getLogger(__name__)
 SWEEP_INTERVAL = 1.0
 _SWEEP_ONCE = 0.1
 _IDLE_CHECK = 0.02
+_TIDY_INTERVAL, _TIDY_LIMIT = 10.0, 2000
+# A statement gets this long even where the router is asked to be quicker, seconds.
+_LEAST_PATIENCE = 0.5
 
 
 class Worker:
     """`once`: stop when the queue, the book's due orders and the outbox are empty.
 
-    `passed` is told each of `pipeline.STEPS` that is done.
+    `passed` is told each of `pipeline.STEPS` that is done. `snapshots`: where its metrics go.
     """
 
     def __init__(
@@ -48,18 +55,20 @@ class Worker:
         queue: str | None = None,
         once: bool = False,
         passed: Callable[[str], None] = lambda _: None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         config = settings.CONFIG
         actor = f"{config.service.name}@{socket.gethostname()}:{os.getpid()}"
         # A folder of schemas that cannot be read is found now, not at the first Avro message.
         avro.schemas(config.mq.avro_schemas)
+        self._snapshots = snapshots
         self._once = once
         self._interval = _SWEEP_ONCE if once else SWEEP_INTERVAL
         self._drain_timeout = config.service.drain_timeout
         self._stopping = False
         self.tally = Tally()
         self._reactor = Reactor()
-        self._sql = Sql(patience=min(config.router.timeout, config.mq.heartbeat / 4))
+        self._sql = Sql(patience=max(_LEAST_PATIENCE, min(config.router.timeout, config.mq.heartbeat / 4)))
         gate = SqlGate(self._reactor, self._sql)
         cache_store, mark_store = self._stores()
         self._offsets = Offsets(mark_store, group=config.mq.consumer_group)
@@ -116,11 +125,13 @@ class Worker:
         signal.signal(signal.SIGINT, self._on_signal)
         self._routing.start()
         self._reactor.call_later(self._interval, self._sweep)
+        self._reactor.call_later(_TIDY_INTERVAL, self._tidy)
         try:
             self._reactor.run()
         finally:
             self._routing.close()
             self._sql.close()
+            self._beat()
         return self.tally
 
     def stop(self) -> None:
@@ -155,9 +166,22 @@ class Worker:
             found |= self._outbox.relay()
         self._routing.dispatcher.flush()
         self._offsets.flush()
+        self._beat()
         if self._once and not found and self._pipeline.idle:
             self._transport.depth(self._stop_if_empty)
         self._reactor.call_later(self._interval, self._sweep)
+
+    def _tidy(self) -> None:
+        """The embedded store hides what has expired; here it is deleted, a bounded number at a time."""
+        config = settings.CONFIG
+        if "postgresql" in (config.cache_store, config.idempotency_store):
+            with contextlib.suppress(StoreUnavailable):
+                PostgresStore(self._sql.run).remove_expired(limit=_TIDY_LIMIT)
+        self._reactor.call_later(_TIDY_INTERVAL, self._tidy)
+
+    def _beat(self) -> None:
+        if self._snapshots:
+            self._snapshots.write()
 
     def _stop_if_empty(self, depth: int | None) -> None:
         if depth == 0 and self._pipeline.idle:
@@ -168,6 +192,7 @@ class Worker:
             self._close()
         else:
             self._routing.dispatcher.flush()
+            self._beat()
             self._reactor.call_later(_IDLE_CHECK, self._close_when_idle)
 
     def _close(self) -> None:

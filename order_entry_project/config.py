@@ -69,6 +69,9 @@ class Service(Section):
     drain_timeout: Seconds = Field(
         25.0, description="How long a stopping worker may finish what is in flight."
     )
+    hang_timeout: Seconds = Field(
+        30.0, description="Silence of a worker's loop after which its supervisor kills and restarts it."
+    )
 
 
 class Mq(Section):
@@ -359,6 +362,16 @@ class Router(Section):
         return self
 
 
+class Telemetry(Section):
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port on which consume_orders serves /metrics and /health/ready for all its processes; "
+        "null: it does not. The API has its own /metrics.",
+    )
+
+
 class Api(Section):
     secret_key: SecretStr | None = Field(
         None, description="Signs sessions; null: a random one per start, which ends all sessions."
@@ -393,6 +406,7 @@ class Config(BaseSettings):
     idempotency: Idempotency = Idempotency()
     service_registry: ServiceRegistry = ServiceRegistry()
     router: Router = Router()
+    telemetry: Telemetry = Telemetry()
     api: Api = Api()
 
     @model_validator(mode="after")

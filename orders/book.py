@@ -28,7 +28,7 @@ class Arrival:
     message_id: str
 
 
-_PLACE = f"""
+_PLACE = f"""/* place */
 WITH arrived AS (
     SELECT a.*, {halted("a")} AS halted
     FROM unnest(%(order_id)s::text[], %(symbol)s::text[], %(side)s::text[], %(quantity)s::numeric[],
@@ -125,7 +125,7 @@ def enter(order: ValidatedOrder, *, message_id: str, actor: str) -> Entry:
     return Entry.KNOWN if bytes(book.digest) == order.digest else Entry.CONFLICT
 
 
-_REQUIRE_REVIEW = """
+_REQUIRE_REVIEW = """/* require_review */
 WITH held AS (
     SELECT order_id FROM orders WHERE order_id = ANY(%(order_id)s::text[]) AND NOT needs_review
     ORDER BY order_id FOR UPDATE

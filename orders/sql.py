@@ -11,11 +11,17 @@ The caller sends the same statement again with the same ids (claims, attempts); 
 
 from __future__ import annotations
 
+import logging
+import re
+import time
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import psycopg
 from django.db import connections
+
+from orders.metrics import sql_latency_ms, sql_write_errors
 
 # What the same statement may survive when it is sent again later: connection, rollback, resources, operator,
 # read-only, lock timeout. Everything else is the fault of the rows or of the code.
@@ -23,6 +29,9 @@ _TRANSIENT_CLASSES = ("08", "40", "53", "57")
 _TRANSIENT_STATES = ("25006", "55P03")
 _ROLLED_BACK = ("40001", "40P01")
 _IMMEDIATE_TRIES = 5
+_NAME = re.compile(r"/\* (\w+) \*/")
+
+sql_errors = logging.getLogger("sql_errors")
 
 
 class SqlUnavailable(Exception):
@@ -46,12 +55,20 @@ class Sql:
 
     def run(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The statement's rows. Raises `SqlUnavailable`; any other `psycopg.Error` is the statement's fault."""
+        began = time.perf_counter()
+        try:
+            return self._run(statement, parameters)
+        finally:
+            sql_latency_ms.labels(name_of(statement)).observe(1000 * (time.perf_counter() - began))
+
+    def _run(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         for _ in range(_IMMEDIATE_TRIES):
             try:
                 cursor = psycopg.Cursor(self._connected())
                 cursor.execute(statement, parameters, prepare=True)
                 return cursor.fetchall() if cursor.description else []
             except psycopg.Error as error:
+                _report(statement, error)
                 if not is_transient(error):
                     raise
                 if error.sqlstate not in _ROLLED_BACK:
@@ -84,6 +101,25 @@ class Sql:
         }
         parameters.pop("pool", None)
         return psycopg.connect(**parameters)
+
+
+@cache
+def name_of(statement: str) -> str:
+    """A statement bears its name in front, for PostgreSQL's own views, metrics and logs."""
+    match = _NAME.match(statement)
+    return match[1] if match else "other"
+
+
+def _report(statement: str, error: psycopg.Error) -> None:
+    """Never the values: the error's detail may hold them."""
+    name, sqlstate = name_of(statement), error.sqlstate or "none"
+    sql_write_errors.labels(name, sqlstate).inc()
+    sql_errors.error(
+        "%s failed: %s",
+        name,
+        error.diag.message_primary or type(error).__name__,
+        extra={"statement": name, "sqlstate": sqlstate, "transient": is_transient(error)},
+    )
 
 
 def _describe(error: psycopg.Error) -> str:

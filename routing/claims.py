@@ -4,7 +4,8 @@ Note on claims: a claim is a UUID and an end, written by the statement that writ
 holds a live one may call the router; settling asks for it again. Ends are SQL's clock, so that a worker whose
 clock is wrong does no harm; a worker measures its own time monotonically from before the statement was sent.
 A claim that ran out unreleased means that a call may have gone out: taking such an order records an UNKNOWN
-attempt and marks it `expired`.
+attempt and marks it `expired`. The attempt's id is made of order and new claim: a statement that is sent again
+under the same claim finds what it wrote, and that it had run out.
 """
 
 from __future__ import annotations
@@ -63,46 +64,51 @@ _FIELDS = """o.order_id, o.symbol, o.side, o.quantity, o.price, o.counterparty, 
              o.digest, o.message_id, o.status, o.attempts, o.key_number"""
 _UNCLAIMED = "(o.claimed_until IS NULL OR o.claimed_until <= statement_timestamp())"
 
-# `chosen` holds the locked rows to take: order_id, expired.
-_TAKE = """
+_LOST_ID = "md5(o.order_id || %(claim)s::text)::uuid"
+# Of a locked row that is taken: whether its claim ran out now, or when this same claim took it before.
+_STATE = f"""o.order_id, o.claim IS NOT NULL AND o.claim <> %(claim)s AS expired,
+             o.claim = %(claim)s AND EXISTS (SELECT FROM order_routes r WHERE r.id = {_LOST_ID}) AS was_expired"""
+
+# `chosen` holds the locked rows to take, with their _STATE.
+_TAKE = f"""
 taken AS (
     UPDATE orders o
     SET claim = %(claim)s, claimed_until = statement_timestamp() + %(hold)s * interval '1 second',
         attempts = o.attempts + c.expired::int
     FROM chosen c WHERE o.order_id = c.order_id
-    RETURNING o.*, c.expired
+    RETURNING o.*, c.expired, coalesce(c.was_expired, false) AS was_expired
 ),
 lost AS (
     INSERT INTO order_routes (id, order_id, attempt, outcome, error, decided_by)
-    SELECT gen_random_uuid(), order_id, attempts, 'UNKNOWN', 'the claim ran out before its call was settled',
+    SELECT {_LOST_ID}, o.order_id, o.attempts, 'UNKNOWN', 'the claim ran out before its call was settled',
            %(actor)s
-    FROM taken WHERE expired
+    FROM taken o WHERE o.expired
 )
-"""
+"""  # noqa: S608 - composed of constants
 
-_CLAIM_DUE = f"""
+_CLAIM_DUE = f"""/* claim_due */
 WITH placed AS (
-    SELECT o.order_id, o.claim IS NOT NULL AS expired FROM orders o
-    WHERE o.status = 'PLACED' AND {_UNCLAIMED} AND NOT {halted("o")}
+    SELECT {_STATE} FROM orders o
+    WHERE o.status = 'PLACED' AND (o.claim = %(claim)s OR ({_UNCLAIMED} AND NOT {halted("o")}))
     LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ),
 parked AS (
-    SELECT o.order_id, o.claim IS NOT NULL AS expired FROM orders o
-    WHERE o.status = 'PENDING_ROUTE' AND NOT o.needs_review AND o.due_at <= statement_timestamp() AND {_UNCLAIMED}
-      AND NOT {halted("o")}
+    SELECT {_STATE} FROM orders o
+    WHERE o.status = 'PENDING_ROUTE' AND NOT o.needs_review AND o.due_at <= statement_timestamp()
+      AND (o.claim = %(claim)s OR ({_UNCLAIMED} AND NOT {halted("o")}))
     ORDER BY o.due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ),
 chosen AS (SELECT * FROM placed UNION ALL SELECT * FROM parked LIMIT %(limit)s),
 {_TAKE}
-SELECT {_FIELDS}, o.expired FROM taken o ORDER BY o.order_id
+SELECT {_FIELDS}, o.expired OR o.was_expired FROM taken o ORDER BY o.order_id
 """  # noqa: S608 - composed of constants
 
-_CLAIM_KNOWN = f"""
+_CLAIM_KNOWN = f"""/* claim_known */
 WITH known AS (
     SELECT * FROM unnest(%(order_id)s::text[], %(digest)s::bytea[]) AS k (order_id, digest)
 ),
 chosen AS (
-    SELECT o.order_id, o.claim IS NOT NULL AND o.claim <> %(claim)s AS expired
+    SELECT {_STATE}
     FROM orders o JOIN known k ON o.order_id = k.order_id AND o.digest = k.digest
     WHERE o.claim = %(claim)s
        OR ({_UNCLAIMED} AND NOT {halted("o")} AND (o.status = 'PLACED' OR (
@@ -110,20 +116,23 @@ chosen AS (
     ORDER BY o.order_id FOR UPDATE OF o SKIP LOCKED
 ),
 {_TAKE}
-SELECT {_FIELDS}, coalesce(t.expired, false), o.digest = k.digest, t.order_id IS NOT NULL
+SELECT {_FIELDS}, coalesce(t.expired OR t.was_expired, false), o.digest = k.digest, t.order_id IS NOT NULL
 FROM known k JOIN orders o ON o.order_id = k.order_id LEFT JOIN taken t ON t.order_id = o.order_id
 """  # noqa: S608 - composed of constants
 
-_RELEASE = """
+_RELEASE = """/* release */
 UPDATE orders SET claim = NULL, claimed_until = NULL
 WHERE order_id = ANY(%(order_id)s) AND claim = ANY(%(claim)s)
 """
 
 
-def claim_due(sql: Sql, *, limit: int, hold: float, actor: str) -> list[Claimed]:
-    """Take up to `limit` orders that wait for routing: PLACED ones nobody holds, parked ones that are due."""
+def claim_due(sql: Sql, *, limit: int, hold: float, actor: str, claim: UUID | None = None) -> list[Claimed]:
+    """Take up to `limit` orders that wait for routing: PLACED ones nobody holds, parked ones that are due.
+
+    `claim`: that of a call before whose answer was lost; orders that bear it are taken as if nobody held them.
+    """
     deadline = time.monotonic() + hold
-    claim = uuid4()
+    claim = claim or uuid4()
     rows = sql.run(_CLAIM_DUE, {"limit": limit, "claim": claim, "hold": hold, "actor": actor})
     return [_claimed(row, claim, deadline, expired=row[13]) for row in rows]
 

@@ -58,7 +58,7 @@ _ATTEMPTS = """
     AS a (order_id, claim, id, outcome, route, endpoint, http_status, latency_ms, error)
 """
 
-_SETTLE_ROUTED = f"""
+_SETTLE_ROUTED = f"""/* settle_routed */
 WITH attempt AS ({_ATTEMPTS}),
 routed AS (
     UPDATE orders o
@@ -86,12 +86,12 @@ marked AS (
 SELECT id, version, statement_timestamp() FROM routed
 """  # noqa: S608 - composed of constants
 
-_FIND_ATTEMPTS = """
+_FIND_ATTEMPTS = """/* find_attempts */
 SELECT r.id, o.version, r.decided_at FROM order_routes r JOIN orders o ON o.order_id = r.order_id
 WHERE r.id = ANY(%(id)s::uuid[]) AND r.outcome <> 'LATE'
 """
 
-_NOTE_FAILURES = f"""
+_NOTE_FAILURES = f"""/* note_failures */
 WITH attempt AS ({_ATTEMPTS}),
 counted AS (
     UPDATE orders o SET attempts = o.attempts + 1
@@ -106,7 +106,7 @@ FROM counted c JOIN attempt a ON a.id = c.id
 RETURNING id
 """  # noqa: S608 - composed of constants
 
-_PARK = f"""
+_PARK = f"""/* park */
 WITH parking AS (
     SELECT * FROM unnest(%(order_id)s::text[], %(claim)s::uuid[], %(due_in)s::float8[], %(reason)s::text[])
     AS p (order_id, claim, due_in, reason)
@@ -137,7 +137,7 @@ told AS (
 SELECT order_id, version, statement_timestamp() FROM parked
 """  # noqa: S608 - composed of constants
 
-_RECORD_LATE = f"""
+_RECORD_LATE = f"""/* record_late */
 WITH attempt AS ({_ATTEMPTS}),
 held AS (
     SELECT o.order_id, a.id, a.outcome = 'ACCEPTED' AND NOT o.needs_review AS to_review
@@ -164,13 +164,13 @@ SELECT a.id, a.order_id, c.attempts, 'LATE', a.route, a.endpoint, a.http_status,
 FROM counted c JOIN attempt a ON a.id = c.id
 """  # noqa: S608 - composed of constants
 
-_MARK_PUBLISHED = """
+_MARK_PUBLISHED = """/* mark_published */
 UPDATE order_routes SET published_at = statement_timestamp()
 WHERE id = ANY(%(published)s::uuid[]) AND published_at IS NULL
 """
 
 # The relay takes what it is to publish by moving `publish_after` on: another one, or a crash, finds it later.
-_TAKE_UNPUBLISHED = """
+_TAKE_UNPUBLISHED = """/* take_unpublished */
 WITH due AS (
     SELECT id FROM order_routes
     WHERE published_at IS NULL AND publish_after <= statement_timestamp()
@@ -222,8 +222,12 @@ def park(sql: Sql, parkings: Sequence[Parking], *, actor: str) -> dict[str, Chan
 
 
 def record_late(sql: Sql, attempts: Sequence[Attempt], *, actor: str) -> None:
-    """Write answers whose claim was lost; one that accepted puts its order before a person."""
-    sql.run(_RECORD_LATE, _columns(attempts, actor))
+    """Write answers whose claim was lost; one that accepted puts its order before a person.
+
+    One at a time: a process that stood still may bring two of the same order.
+    """
+    for attempt in attempts:
+        sql.run(_RECORD_LATE, _columns([attempt], actor))
 
 
 @dataclass(slots=True, frozen=True)

@@ -20,6 +20,7 @@ from orders.sql import SqlUnavailable
 from routing import claims, decisions
 from routing.breaker import Breaker, State
 from routing.decisions import Attempt, Change, Parking
+from routing.metrics import orders_parked, orders_routed, router_api_latency_ms
 from routing.models import Outcome
 from routing.policy import Policy, Retry
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from routing.registry import RouterEndpoint
     from routing.router import Answer, RouterClient
     from routing.sql_gate import SqlGate
+
+
+_latency = {outcome: router_api_latency_ms.labels(outcome.value) for outcome in Outcome}
+_parked = {whom: orders_parked.labels(whom) for whom in ("machine", "person")}
 
 
 @dataclass(slots=True, frozen=True)
@@ -201,6 +206,7 @@ class Dispatcher:
 
     def _answered(self, attempt_id: UUID, work: Claimed, endpoint: str, answer: Answer) -> None:
         self._in_flight -= 1
+        _latency[answer.outcome].observe(answer.latency_ms)
         self._passed("route")
         if answer.outcome in (Outcome.UNREACHABLE, Outcome.UNKNOWN):
             self._breaker.failed(now=time.monotonic())
@@ -217,6 +223,7 @@ class Dispatcher:
             self._sql, accepted, published=self._published, publish_in=self._publish_in, actor=self._actor
         )
         self._published.clear()
+        orders_routed.inc(len(changes))
         self._passed("settle")
         late = [attempt for attempt in accepted if attempt.id not in changes]
         if late:
@@ -267,6 +274,8 @@ class Dispatcher:
             return
         changes = decisions.park(self._sql, self._parkings, actor=self._actor)
         parked, self._parkings = self._parkings, []
+        for parking in parked:
+            _parked["person" if parking.due_in is None else "machine"].inc()
         self._on_settled(
             [
                 Settled(parking.work, Status.PENDING_ROUTE, changes.get(parking.work.order.order_id))
@@ -280,9 +289,21 @@ class Dispatcher:
             self._published.clear()
 
     def _release(self) -> None:
-        given_up = [*self._waiting, *self._retrying]
+        self._waiting.extend(self._retrying)
+        self._retrying.clear()
+        self._park_what_may_not_be_called()
+        given_up = list(self._waiting)
         if given_up:
             claims.release(self._sql, given_up)
             self._waiting.clear()
-            self._retrying.clear()
             self._on_settled([Settled(work, work.status, None, released=True) for work in given_up])
+
+    def _park_what_may_not_be_called(self) -> None:
+        """Whoever takes a released order sees no claim that ran out, and would call."""
+        for _ in range(len(self._waiting)):
+            work = self._waiting.popleft()
+            parked = self._policy.before(work, now=time.monotonic())
+            if parked and parked.due_in is None:
+                self._parkings.append(Parking(work, None, parked.reason))
+            else:
+                self._waiting.append(work)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
+from orders.metrics import aerospike_write_latency_ms, store_errors
 from orders.stores.port import Read, Record, RecordsRefused, Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,11 @@ class Breaker:
         return "UP" if self._failure is None else "DOWN"
 
     def write(self, records: Sequence[Record]) -> None:
-        self._through(lambda: self._store.write(records))
+        began = time.perf_counter()
+        try:
+            self._through(lambda: self._store.write(records))
+        finally:
+            aerospike_write_latency_ms.labels(self.name).observe(1000 * (time.perf_counter() - began))
 
     def read(self, keys: Sequence[str]) -> dict[str, Read]:
         return self._through(lambda: self._store.read(keys))
@@ -77,6 +82,7 @@ class Breaker:
             self._complain(refusal)
             raise
         except StoreUnavailable as failure:
+            store_errors.labels(self.name).inc()
             self._failed(failure, probing=probing)
             raise
         self._answered(probing=probing)

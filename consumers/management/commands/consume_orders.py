@@ -7,6 +7,8 @@ import os
 import signal
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
@@ -14,8 +16,10 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from consumers import supervisor
+from consumers import exporter, supervisor
 from consumers.pipeline import STEPS
+from consumers.snapshots import Snapshots
+from consumers.supervisor import Task
 from consumers.tally import Tally
 from consumers.worker import Worker
 
@@ -39,13 +43,31 @@ class Command(BaseCommand):
     def handle(self, *, processes: int, queue: str | None, once: bool, **options: Any) -> None:
         if processes < 1:
             raise CommandError(f"--processes: expected 1 or more, got {processes}")
+        if once and settings.CONFIG.mq.queue_type == "stream":
+            raise CommandError("--once: a stream keeps its messages, it is never empty")
         passed = _dies_at(options["crash_at"])
         if once:
             self._show(Worker(queue=queue, once=True, passed=passed).run(), as_json=options["json"])
-        elif processes == 1:
+        elif processes == 1 and settings.CONFIG.telemetry.metrics_port is None:
             Worker(queue=queue, passed=passed).run()
         else:
-            supervisor.supervise(processes, lambda: Worker(queue=queue, passed=passed).run())
+            self._supervise(processes, queue, passed)
+
+    def _supervise(self, processes: int, queue: str | None, passed: Callable[[str], None]) -> None:
+        config = settings.CONFIG
+        with TemporaryDirectory(prefix="order-entry-") as folder:
+            snapshots = Snapshots(Path(folder))
+            work = Task("worker", lambda: Worker(queue=queue, passed=passed, snapshots=snapshots).run())
+            tasks = [work] * processes
+            if port := config.telemetry.metrics_port:
+                tasks.append(
+                    Task(
+                        "exporter",
+                        lambda: exporter.serve(snapshots, host=config.bind, port=port, workers=processes),
+                        beats=False,
+                    )
+                )
+            supervisor.supervise(tasks, snapshots, hang_timeout=config.service.hang_timeout)
 
     def _show(self, tally: Tally, *, as_json: bool) -> None:
         summary = tally.summary()
