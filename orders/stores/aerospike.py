@@ -215,7 +215,7 @@ def aerospike_tls(ca_cert: Path | None, client_cert: Path | None, client_key: Pa
 @lru_cache(maxsize=1024)
 def _newest_wins(version: int, ttl: int | None) -> dict[str, Any]:
     """Replace the record whole unless it is newer; where there is none, the server does not ask the filter."""
-    no_version = expressions.Not(expressions.BinExists("version"))
+    no_version = expressions.NE(expressions.BinType("version"), aerospike.AS_BYTES_INTEGER)
     not_newer = expressions.LE(expressions.IntBin("version"), version)
     return {
         "key": aerospike.POLICY_KEY_SEND,

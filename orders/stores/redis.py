@@ -33,7 +33,7 @@ for index, record in ipairs(cmsgpack.unpack(ARGV[1])) do
     local known = redis.pcall('HGET', key, 'version')
     if type(known) == 'table' then
         refused[#refused + 1] = key .. ': ' .. known.err
-    elseif not known or tonumber(known) <= version then
+    elseif not known or (tonumber(known) or 0) <= version then
         if known then redis.call('DEL', key) end
         redis.call('HSET', key, unpack(bins))
         if ttl > 0 then redis.call('PEXPIRE', key, ttl) end

@@ -125,6 +125,8 @@ _COMPARISONS: dict[int, Callable[[Any, Any], bool]] = {
     6: lambda a, b: a <= b,
 }
 _AND, _OR, _NOT, _BIN, _BIN_TYPE = 16, 17, 18, 81, 82
+# What a bin is taken for; of another type, its value is not known.
+_TYPES = {2: int, 3: str}
 
 
 def evaluate(expression: Any, record: Record) -> Any:
@@ -133,7 +135,8 @@ def evaluate(expression: Any, record: Record) -> Any:
         return expression
     code, *rest = expression
     if code == _BIN:
-        return record.bins.get(rest[1])
+        value = record.bins.get(rest[1])
+        return value if isinstance(value, _TYPES[rest[0]]) else None
     if code == _BIN_TYPE:
         value = record.bins.get(rest[0])
         return {int: wire.INTEGER, str: wire.STRING}.get(type(value), wire.NULL)

@@ -85,10 +85,11 @@ class TestRecords:
         store.write([record(key, 4, ttl=10) for key in keys])
         assert [cluster.records.of(key).generation for key in keys] == [1] * size
 
-    def test_a_record_without_version_is_overwritten(self, cluster, store):
+    @pytest.mark.parametrize("bins", [{"status": "somebody's"}, {"version": "new"}])
+    def test_a_record_without_version_is_overwritten(self, cluster, store, bins):
         key = new_key()
         store.write([record(key)])
-        cluster.records.of(key).bins = {"status": "somebody's"}
+        cluster.records.of(key).bins = bins
         store.write([record(key, 0)])
         assert versions(store, [key]) == {key: 0}
 

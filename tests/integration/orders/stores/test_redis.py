@@ -49,6 +49,14 @@ def test_foreign_bytes_in_a_record_are_no_reason_to_fail(store, client):
     assert store.read([key])[key]["version"] == "1"
 
 
+@pytest.mark.parametrize("fields", [{"status": "somebody's"}, {"version": "new"}])
+def test_a_hash_without_version_is_overwritten(store, client, fields):
+    key = new_key()
+    client.hset(key, mapping=fields)
+    store.write([record(key, 0, status="PLACED")])
+    assert client.hgetall(key) == {"status": "PLACED", "version": "0"}
+
+
 def test_a_batch_is_one_call(redis_outage):
     store = redis_outage.open(2)
     store.write([record(new_key())])
