@@ -317,7 +317,8 @@ def test_the_same_poison_again_counts_an_attempt_more(embedded):
 
 
 def test_a_routed_queue_that_is_missing_does_not_stop_taking_and_is_caught_up_with_when_it_is_back(quorum):
-    quorum.env["ORDER_ENTRY__MQ__DECLARE"] = "false"
+    # Sooner than the second worker is up.
+    quorum.env |= {"ORDER_ENTRY__MQ__DECLARE": "false", "ORDER_ENTRY__MQ__REPUBLISH_AFTER": "300ms"}
     with quorum.channel() as channel:
         channel.queue_delete(quorum.routed)
     quorum.publish(*orders(30))
@@ -327,8 +328,6 @@ def test_a_routed_queue_that_is_missing_does_not_stop_taking_and_is_caught_up_wi
 
     with quorum.channel() as channel:
         channel.queue_declare(quorum.routed, durable=True, arguments={"x-queue-type": "quorum"})
-    with quorum.database.connect() as connection:
-        connection.execute("UPDATE order_routes SET publish_after = now()")
     assert quorum.drain()["published"] == 30
     assert {properties.message_id for properties, _ in quorum.published()} == {
         f"routed:ORD-{number:04}" for number in range(30)

@@ -7,6 +7,7 @@ import os
 import subprocess
 
 import pytest
+import redis
 
 from consumers.pipeline import STEPS
 from order_entry_project.embedded.postgres import USER
@@ -60,6 +61,14 @@ def test_all_promises_are_kept_whatever_step_a_worker_is_killed_at_on_rabbitmq(
 
 def test_all_promises_are_kept_whatever_step_a_worker_is_killed_at_on_the_embedded_stack():
     check_kept(prove(environment(), "--crash-at", "all", "--orders", "30", "--json"), STEPS)
+
+
+def test_a_store_of_its_own_tells_no_lies_and_keeps_nothing_of_a_proof(on_rabbitmq, redis_server):
+    url = f"redis://127.0.0.1:{redis_server.port}"
+    env = {**on_rabbitmq, "ORDER_ENTRY__CACHE__STORE": "redis", "ORDER_ENTRY__REDIS__URL": url}
+    check_kept(prove(env, "--crash-at", "remember", "--orders", "30", "--yes", "--json"), ["remember"])
+    with redis.Redis.from_url(url) as store:
+        assert [key for key in store.scan_iter() if b"PROVE" in key] == []
 
 
 def test_it_asks_before_it_touches_servers_that_are_not_this_checkouts(on_rabbitmq, database):
