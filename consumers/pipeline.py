@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from consumers import batch, metrics, quarantine
+from consumers import batch, metrics, order_log, quarantine
 from consumers.batch import Batch, Job
 from consumers.models import Reason
 from consumers.placing import Placing
@@ -242,11 +242,12 @@ class Pipeline:
         settled |= {rejection.order_id for rejection in placements.rejections if rejection.order_id}
         for order_id, job in taken.jobs.items():
             if order_id not in settled:
-                self._owned_by_sql(job, halted=order_id in placements.halted)
+                self._owned_by_sql(job, order_id, halted=order_id in placements.halted)
         self._dispatcher.submit(placements.claimed)
         self._soon()
 
-    def _owned_by_sql(self, job: Job, *, halted: bool) -> None:
+    def _owned_by_sql(self, job: Job, order_id: str, *, halted: bool) -> None:
+        order_log.known(job, order_id, halted=halted)
         if halted:
             self._tally.pending += 1
         else:
@@ -261,6 +262,7 @@ class Pipeline:
         if conflicts:
             reason = "a message with this order id and other content arrived and was rejected"
             book.require_review(self._sql, conflicts, reason=reason, actor=self._actor)
+        order_log.rejected(rejections)
         for rejection in rejections:
             self._tally.reject(rejection.reason)
             self._done.append(rejection.delivery)
@@ -280,6 +282,7 @@ class Pipeline:
             if job and not end.released and end.attempt_id not in self._unconfirmed:
                 self._done.append(job.delivery)
         self._publish(to_publish)
+        order_log.settled(settled)
         self._soon()
 
     def _remember(self, changed: Sequence[Settled]) -> None:

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from order_entry_project.config import ConfigError, load
+from order_entry_project.logs import logging_config
 
 try:
     CONFIG = load()
@@ -146,16 +147,4 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        # Eight lines and a stack for each failed attempt to connect; its users say in one what happened.
-        "pika": {"level": "CRITICAL"},
-        # health.py says what changed; this would say at each probe what has not.
-        "health_check": {"level": "ERROR"},
-    },
-}
+LOGGING = logging_config(CONFIG)

@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from orders import documents
 from orders.lifecycle import Status
 from orders.sql import SqlUnavailable
-from routing import claims, decisions
+from routing import call_log, claims, decisions
 from routing.breaker import Breaker, State
 from routing.decisions import Attempt, Change, Parking
 from routing.metrics import orders_parked, orders_routed, router_api_latency_ms
@@ -196,15 +196,18 @@ class Dispatcher:
     def _call(self, work: Claimed, endpoint: str) -> None:
         self._in_flight += 1
         work.tries += 1
+        body = documents.router_body(work.core)
         self._router.post(
             endpoint,
-            documents.router_body(work.core),
+            body,
             idempotency_key=work.idempotency_key,
             traceparent=None,
-            on_answer=partial(self._answered, uuid4(), work, endpoint),
+            on_answer=partial(self._answered, uuid4(), work, endpoint, body),
         )
 
-    def _answered(self, attempt_id: UUID, work: Claimed, endpoint: str, answer: Answer) -> None:
+    def _answered(
+        self, attempt_id: UUID, work: Claimed, endpoint: str, request: bytes, answer: Answer
+    ) -> None:
         self._in_flight -= 1
         _latency[answer.outcome].observe(answer.latency_ms)
         self._passed("route")
@@ -212,7 +215,9 @@ class Dispatcher:
             self._breaker.failed(now=time.monotonic())
         else:
             self._breaker.succeeded()
-        self._answers.append(Attempt(attempt_id, work, endpoint, answer))
+        attempt = Attempt(attempt_id, work, endpoint, answer)
+        call_log.answered(attempt, request)
+        self._answers.append(attempt)
         self._soon()
 
     def _settle_accepted(self) -> None:

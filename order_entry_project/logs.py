@@ -1,0 +1,131 @@
+"""Where log lines go: three files of JSON lines, and the console.
+
+`order_entry.log` has a line for each order's outcome, `router_calls.log` one for each call, `sql_errors.log` one for
+each statement that failed. Files are opened for appending and a line is one write, so that several processes may
+share them; a file that logrotate has moved is opened anew. Secrets of the configuration never get through.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+from pythonjsonlogger.msgspec import MsgspecFormatter
+
+if TYPE_CHECKING:
+    from order_entry_project.config import Config
+
+FILES = ("order_entry", "router_calls", "sql_errors")
+_NAMES = {"levelname": "level", "name": "logger"}
+_FIELDS = ("levelname", "name", "message")
+_PASSWORD_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+@")
+_SHORTEST_SECRET = 4
+
+
+class _Redacting:
+    """Formats as the class beside it does, and blots out secrets."""
+
+    secrets: tuple[str, ...] = ()
+
+    def format(self, record: logging.LogRecord) -> str:
+        text: str = super().format(record)  # type: ignore[misc] # a formatter is the other base
+        for secret in self.secrets:
+            text = text.replace(secret, "[secret]")
+        return _PASSWORD_IN_URL.sub(r"\1:[secret]@", text)
+
+
+class JsonLines(_Redacting, MsgspecFormatter):
+    """One JSON object a line: time, level, logger, instance, message, and what the caller gave as `extra`."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _FIELDS,
+            timestamp="time",
+            rename_fields=_NAMES,
+            static_fields={"instance": socket.gethostname()},
+        )
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        return {**log_data, "pid": os.getpid()}
+
+
+class PlainLines(_Redacting, logging.Formatter):
+    pass
+
+
+def logging_config(config: Config) -> dict[str, Any]:
+    """Django's LOGGING."""
+    _Redacting.secrets = tuple(secrets_of(config))
+    text = config.logs.console == "text" or (config.logs.console == "auto" and sys.stderr.isatty())
+    files = {name: _file(config, name) for name in FILES if config.logs.folder}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {"()": "order_entry_project.logs.JsonLines"},
+            "text": {
+                "()": "order_entry_project.logs.PlainLines",
+                "format": "%(asctime)s %(levelname)-7s %(name)s  %(message)s",
+            },
+        },
+        "handlers": {
+            "console": {"class": "logging.StreamHandler", "formatter": "text" if text else "json"},
+            "nowhere": {"class": "logging.NullHandler"},
+            **files,
+        },
+        "root": {"handlers": ["console"], "level": config.logs.level},
+        "loggers": {
+            # Eight lines and a stack for each failed attempt to connect; its users say in one what happened.
+            "pika": {"level": "CRITICAL"},
+            # health.py says what changed; this would say at each probe what has not.
+            "health_check": {"level": "ERROR"},
+            **{name: _file_logger(name, with_file=name in files) for name in FILES},
+        },
+    }
+
+
+def secrets_of(section: BaseModel) -> list[str]:
+    """All secret values of a configuration, the passwords in its URLs among them."""
+    found: list[str] = []
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            found += secrets_of(value)
+        elif isinstance(value, SecretStr):
+            found.append(value.get_secret_value())
+        elif isinstance(value, str) and "://" in value and (password := _password(value)):
+            found.append(password)
+    return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]
+
+
+def _password(url: str) -> str | None:
+    try:
+        return urlsplit(url.partition(",")[0]).password
+    except ValueError:
+        return None
+
+
+def _file(config: Config, name: str) -> dict[str, Any]:
+    return {
+        "class": "logging.handlers.WatchedFileHandler",
+        "filename": str(config.logs.folder / f"{name}.log") if config.logs.folder else "",
+        "formatter": "json",
+        "delay": True,
+        "encoding": "utf-8",
+    }
+
+
+def _file_logger(name: str, *, with_file: bool) -> dict[str, Any]:
+    """Without a folder, orders and calls are written nowhere, and cost nothing; errors are on the console."""
+    shown = name == "sql_errors"
+    return {
+        "handlers": [name] if with_file else ["nowhere"],
+        "level": "INFO" if with_file or shown else "CRITICAL",
+        "propagate": shown,
+    }

@@ -1,0 +1,71 @@
+"""Log lines: JSON a machine can join, and no secret among them."""
+
+import json
+import logging
+import logging.config
+
+import pytest
+
+from order_entry_project import logs
+from order_entry_project.config import Api, Config, Database, Logs, Mq
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """Logging as a configuration with secrets sets it up; undone afterwards."""
+    config = Config(
+        logs=Logs(folder=tmp_path, console="json"),
+        mq=Mq(broker_url="amqp://svc:broker-canary@mq:5672"),
+        database=Database(sql_password="sql-canary"),
+        api=Api(secret_key="key-canary"),
+    )
+    before = logging.root.handlers[:], logging.root.level
+    logging.config.dictConfig(logs.logging_config(config))
+    yield tmp_path
+    logging.root.handlers, logging.root.level = before
+    for name in logs.FILES:
+        logger = logging.getLogger(name)
+        for handler in logger.handlers[:]:
+            handler.close()
+            logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True
+    logs._Redacting.secrets = ()
+
+
+def lines(folder, name):
+    return [json.loads(line) for line in (folder / f"{name}.log").read_text().splitlines()]
+
+
+def test_each_line_is_an_object_with_what_happened_and_to_which_order(configured):
+    logging.getLogger("order_entry").info("routed", extra={"orderId": "ORD-1", "messageId": "m-1"})
+    (line,) = lines(configured, "order_entry")
+    assert {"time", "level", "logger", "instance", "pid"} <= set(line)
+    assert (line["message"], line["orderId"], line["messageId"]) == ("routed", "ORD-1", "m-1")
+
+
+@pytest.mark.parametrize("secret", ["broker-canary", "sql-canary", "key-canary"])
+def test_a_secret_never_gets_through(configured, secret):
+    logging.getLogger("sql_errors").error("it said %s", secret, extra={"detail": f"x{secret}y"})
+    text = (configured / "sql_errors.log").read_text()
+    assert secret not in text
+    assert text.count("[secret]") == 2
+
+
+def test_a_password_in_any_url_is_blotted_out(configured):
+    logging.getLogger("router_calls").info("at amqp://me:other-secret@host:1/x")
+    assert lines(configured, "router_calls")[0]["message"] == "at amqp://me:[secret]@host:1/x"
+
+
+def test_a_file_that_logrotate_has_moved_is_opened_anew(configured):
+    logger = logging.getLogger("order_entry")
+    logger.info("one")
+    (configured / "order_entry.log").rename(configured / "order_entry.log.1")
+    logger.info("two")
+    assert [line["message"] for line in lines(configured, "order_entry")] == ["two"]
+
+
+def test_without_a_folder_orders_and_calls_are_not_logged_at_all(tmp_path):
+    config = logs.logging_config(Config(logs=Logs()))
+    assert config["loggers"]["order_entry"]["level"] == "CRITICAL"
+    assert config["loggers"]["sql_errors"]["propagate"] is True
