@@ -164,6 +164,31 @@ def test_an_order_that_bears_my_claim_was_placed_by_a_statement_whose_answer_was
     assert OrderRoute.objects.count() == 0
 
 
+def test_that_a_claim_had_run_out_is_known_when_the_order_is_taken_again_after_a_lost_answer(sql):
+    place(sql, "ORD-1")
+    expire("ORD-1")
+    claim = uuid4()
+
+    for _ in range(2):
+        assert known(sql, arrival("ORD-1"), claim=claim)["ORD-1"].claimed.expired
+    assert OrderRoute.objects.count() == Order.objects.get().attempts == 1
+
+
+def test_a_sweep_whose_answer_was_lost_takes_its_orders_again_and_counts_no_attempt_more(sql):
+    place(sql, "FREE", "RAN-OUT")
+    Order.objects.filter(pk="FREE").update(claim=None, claimed_until=None)
+    expire("RAN-OUT")
+    claim = uuid4()
+
+    def sweep():
+        taken = claims.claim_due(sql, limit=9, hold=30, actor="sweeper", claim=claim)
+        return [(work.order.order_id, work.claim, work.expired, work.attempts) for work in taken]
+
+    assert sweep() == sweep() == [("FREE", claim, False, 0), ("RAN-OUT", claim, True, 1)]
+    assert due(sql) == []
+    assert OrderRoute.objects.count() == 1
+
+
 def test_a_parked_order_that_is_not_due_is_left_alone_by_a_redelivery(sql):
     place(sql, "ORD-1")
     park("ORD-1", due_at=past(-60))

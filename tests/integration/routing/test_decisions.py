@@ -118,6 +118,17 @@ def test_a_late_acceptance_of_a_canceled_order_requires_review_and_stays_cancele
     assert attempts() == [(1, "LATE")]
 
 
+def test_two_late_answers_for_one_order_in_one_batch_are_both_recorded(sql):
+    (first,) = placed(sql, "ORD-1")
+    second = taken_over(sql, "ORD-1")
+    taken_over(sql, "ORD-1")
+    decisions.record_late(sql, [attempt(first), attempt(second)], actor="slow")
+
+    assert attempts() == [(1, "UNKNOWN"), (2, "UNKNOWN"), (3, "LATE"), (4, "LATE")]
+    assert Order.objects.get().attempts == 4
+    assert [event for _, event, _ in story()] == ["PLACED", "REVIEW_REQUIRED"]
+
+
 def test_a_late_refusal_is_recorded_and_bothers_nobody(sql):
     (mine,) = placed(sql, "ORD-1")
     taken_over(sql, "ORD-1")

@@ -1,0 +1,88 @@
+"""Claims given up by a process that stops."""
+
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from orders import book
+from orders.models import Order
+from orders.sql import Sql
+from routing import claims
+from routing.breaker import Breaker
+from routing.dispatch import Dispatcher
+from routing.policy import Policy
+from routing.router import RouterClient
+from routing.sql_gate import SqlGate
+from tests.builders import arrival
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def sql():
+    made = Sql(patience=5)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stop_before_any_call(reactor, sql):
+    """Submits orders to a dispatcher that has no call slot free, and stops it; what it reports."""
+
+    def stop(works, *, honours_idempotency_key):
+        settled = []
+        client = RouterClient(reactor, timeout=1, in_flight=0)
+        dispatcher = Dispatcher(
+            reactor,
+            sql,
+            SqlGate(reactor, sql),
+            client,
+            SimpleNamespace(current="http://127.0.0.1:1"),
+            policy=Policy(
+                timeout=1, max_retries=3, honours_idempotency_key=honours_idempotency_key, base=0.1, cap=1
+            ),
+            breaker=Breaker(failures=10, base=1, cap=30),
+            publish_in=None,
+            actor="stopping",
+            on_settled=settled.extend,
+            passed=lambda _: None,
+        )
+        dispatcher.submit(works)
+        dispatcher.drain()
+        reactor.call_later(0.1, reactor.stop)
+        reactor.run()
+        client.close()
+        assert dispatcher.idle
+        return settled
+
+    return stop
+
+
+@pytest.fixture
+def works(sql):
+    """Two orders taken: one that nobody held, one whose claim had run out."""
+    book.place(sql, [arrival("FREE"), arrival("RAN-OUT")], claim=uuid4(), hold=30, actor="placer")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE orders SET claim = NULL, claimed_until = NULL WHERE order_id = 'FREE'")
+        cursor.execute("UPDATE orders SET claimed_until = now() WHERE order_id = 'RAN-OUT'")
+    return claims.claim_due(sql, limit=9, hold=30, actor="stopping")
+
+
+def test_a_stopping_process_releases_what_it_has_not_called_for(works, stop_before_any_call):
+    settled = stop_before_any_call(works, honours_idempotency_key=True)
+
+    assert {end.work.order.order_id for end in settled if end.released} == {"FREE", "RAN-OUT"}
+    assert set(Order.objects.values_list("status", "claim")) == {("PLACED", None)}
+
+
+def test_where_the_router_ignores_the_key_a_claim_that_ran_out_is_not_forgotten_by_its_release(
+    works, stop_before_any_call
+):
+    settled = stop_before_any_call(works, honours_idempotency_key=False)
+
+    assert [end.work.order.order_id for end in settled if end.released] == ["FREE"]
+    waiting = Order.objects.get(needs_review=True)
+    assert (waiting.order_id, waiting.status, waiting.due_at) == ("RAN-OUT", "PENDING_ROUTE", None)
+    assert "its claim ran out" in waiting.review_reason
