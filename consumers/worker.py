@@ -71,6 +71,7 @@ class Worker:
         self._sql = Sql(patience=max(_LEAST_PATIENCE, min(config.router.timeout, config.mq.heartbeat / 4)))
         gate = SqlGate(self._reactor, self._sql)
         cache_store, mark_store = self._stores()
+        self._both_stores = {id(store): store for store in (cache_store, mark_store)}.values()
         self._offsets = Offsets(mark_store, group=config.mq.consumer_group)
         publishes = config.mq.producer_queue is not None
         self._transport = make_worker_transport(
@@ -123,6 +124,7 @@ class Worker:
         """Work until told to stop (SIGTERM, SIGINT) or, with `once`, until all is done."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+        self._check_stores()
         self._routing.start()
         self._reactor.call_later(self._interval, self._sweep)
         self._reactor.call_later(_TIDY_INTERVAL, self._tidy)
@@ -170,6 +172,13 @@ class Worker:
         if self._once and not found and self._pipeline.idle:
             self._transport.depth(self._stop_if_empty)
         self._reactor.call_later(self._interval, self._sweep)
+
+    def _check_stores(self) -> None:
+        """What is wrong with a store's set-up is said at start; work goes on, SQL serves."""
+        for store in self._both_stores:
+            with contextlib.suppress(StoreUnavailable):
+                for finding in store.check():
+                    logger.warning("%s", finding)
 
     def _tidy(self) -> None:
         """The embedded store hides what has expired; here it is deleted, a bounded number at a time."""

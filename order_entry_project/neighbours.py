@@ -5,8 +5,10 @@ Each runs in a thread of its own, closes what it opened, and says in one line wh
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import Error, connection
@@ -22,6 +24,8 @@ from orders.stores.choice import open_store
 from orders.stores.port import StoreUnavailable
 from orders.stores.postgresql import run_in_django
 from routing.registry import Registry, RegistryUnavailable
+
+logger = logging.getLogger(__name__)
 
 # The library grants a check one second more than its timeout: one second in all.
 _TIMEOUT = timedelta(0)
@@ -67,13 +71,17 @@ class Queue(HealthCheck):  # type: ignore[misc]
 
 @dataclass
 class StatusStore(HealthCheck):  # type: ignore[misc]
-    """The store of the status cache answers."""
+    """The store of the status cache answers. What is wrong with its set-up is a warning, said once."""
 
     timeout = _TIMEOUT
+    said: ClassVar[set[str]] = set()
 
     def run(self) -> None:
         try:
-            open_store(settings.CONFIG.cache_store, run=run_in_django).ping()
+            findings = set(open_store(settings.CONFIG.cache_store, run=run_in_django).check())
+            for finding in sorted(findings - self.said):
+                logger.warning("%s", finding)
+            self.said.update(findings)
         except StoreUnavailable as error:
             raise ServiceUnavailable(_first_line(error)) from error
         finally:

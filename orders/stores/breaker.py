@@ -52,9 +52,12 @@ class Breaker:
         return "UP" if self._failure is None else "DOWN"
 
     def write(self, records: Sequence[Record]) -> None:
+        self._through(lambda: self._timed_write(records))
+
+    def _timed_write(self, records: Sequence[Record]) -> None:
         began = time.perf_counter()
         try:
-            self._through(lambda: self._store.write(records))
+            self._store.write(records)
         finally:
             aerospike_write_latency_ms.labels(self.name).observe(1000 * (time.perf_counter() - began))
 
