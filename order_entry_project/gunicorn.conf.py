@@ -3,6 +3,7 @@
 
 import os
 import secrets
+import tempfile
 from typing import Any
 
 from order_entry_project.config import load
@@ -21,6 +22,10 @@ timeout = 60
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - heartbeats; on a disk they can stall
 control_socket_disable = True
 
+# Where the processes of this instance put their metrics; /metrics adds them up.
+_metrics = tempfile.TemporaryDirectory(prefix="order-entry-web-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics.name
+
 # One for all processes, where the configuration names none.
 if _config.api.secret_key is None:
     os.environ["ORDER_ENTRY__API__SECRET_KEY"] = secrets.token_urlsafe(50)
@@ -35,3 +40,16 @@ def on_starting(server: Any) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "order_entry_project.settings")
     django.setup()
     call_command("check")
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Its gauges go with it; what it counted stays."""
+    del server
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:
+    del server
+    _metrics.cleanup()

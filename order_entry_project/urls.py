@@ -4,6 +4,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 from order_entry_project import health
+from order_entry_project.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "order-entry"
 admin.site.index_title = "Orders and messages"
@@ -18,6 +19,7 @@ urlpatterns = [
     path("health", health.HealthView.as_view(), name="health"),
     path("health/live", health.LiveView.as_view(), name="live"),
     path("health/ready", health.ReadyView.as_view(), name="ready"),
+    path("metrics", metrics, name="metrics"),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
     path("admin/", admin.site.urls),

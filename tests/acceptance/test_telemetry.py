@@ -9,6 +9,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.system import system, wait_until
+from tests.acceptance.test_web import web
 from tests.builders import body
 from tests.ports import free_port
 
@@ -92,3 +93,25 @@ def test_statements_that_fail_are_counted_by_name_and_state(measured):
         lambda: value(measured, "sql_write_errors_total", statement="place", sqlstate="23514") >= 3,
         what="the refusals are counted",
     )
+
+
+def test_the_web_instance_counts_its_requests_over_its_processes_and_says_what_waits(measured):
+    measured.router.turn(refusal_rate=1)
+    measured.publish(*orders(7), ("m-bad", b"no order"))
+    measured.drain()
+    with web(measured.env, measured.folder) as url:
+        for _ in range(20):
+            assert requests.get(f"{url}/order/ORD-0001", timeout=5).ok
+        measured.url = url
+        seen = samples(measured)
+    assert seen["orders_in_review", ()] == seen["orders_pending", ()] == 7
+    assert seen["rejected_messages", (("reason", "UNREADABLE"),)] == 1
+    assert (seen["sql_up", ()], seen["outbox_unpublished", ()]) == (1, 0)
+    assert seen["oldest_pending_age_seconds", ()] > 0
+    by_view = {
+        labels: value
+        for (name, labels), value in seen.items()
+        if name == "django_http_requests_total_by_view_transport_method_total"
+        and dict(labels)["view"] == "order"
+    }
+    assert sum(by_view.values()) == 20

@@ -1,0 +1,87 @@
+"""`GET /metrics` of a web instance: its requests, and what the order book says of the work to be done."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+# However many scrape, the book is asked this often, seconds.
+_FRESH = 5.0
+
+# Both parts go by partial indexes or the one of status: they cost by what waits, not by what the book holds.
+_WAITING = """/* waiting */
+SELECT count(*) FILTER (WHERE status = 'PLACED'),
+       count(*) FILTER (WHERE status = 'PENDING_ROUTE'),
+       count(*) FILTER (WHERE needs_review),
+       coalesce(extract(epoch FROM statement_timestamp() - min(placed_at) FILTER (WHERE status = 'PENDING_ROUTE')), 0)
+FROM orders WHERE status IN ('PLACED', 'PENDING_ROUTE') OR needs_review
+"""
+_UNPUBLISHED = """/* unpublished */
+SELECT count(*), coalesce(extract(epoch FROM statement_timestamp() - min(decided_at)), 0)
+FROM order_routes WHERE published_at IS NULL AND publish_after IS NOT NULL
+"""
+_REJECTED = "/* rejected */ SELECT reason, count(*) FROM rejected_messages GROUP BY reason"
+
+
+class Book(Collector):
+    """Gauges out of SQL. While SQL is away they are missing, and `sql_up` is 0."""
+
+    def __init__(self) -> None:
+        self._kept: list[Metric] = []
+        self._asked_at = -_FRESH
+
+    def collect(self) -> Iterator[Metric]:
+        if time.monotonic() - self._asked_at > _FRESH:
+            try:
+                self._kept = [_gauge("sql_up", "1 where the order book answers", 1), *_of_book()]
+            except (DatabaseError, InterfaceError):
+                self._kept = [_gauge("sql_up", "1 where the order book answers", 0)]
+            self._asked_at = time.monotonic()
+        yield from self._kept
+
+
+def _of_book() -> Iterator[Metric]:
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING)
+        placed, pending, review, oldest = cursor.fetchone()
+        cursor.execute(_UNPUBLISHED)
+        unpublished, lag = cursor.fetchone()
+        cursor.execute(_REJECTED)
+        rejected = cursor.fetchall()
+    yield _gauge("orders_placed", "Orders under way to their first routing", placed)
+    yield _gauge("orders_pending", "Orders that wait as PENDING_ROUTE", pending)
+    yield _gauge("orders_in_review", "Orders that wait for a person", review)
+    yield _gauge("oldest_pending_age_seconds", "Age of the oldest order that is PENDING_ROUTE", oldest)
+    yield _gauge("outbox_unpublished", "Routed orders not confirmed by the routed queue", unpublished)
+    yield _gauge("outbox_lag_seconds", "Age of the oldest of them", lag)
+    kept = GaugeMetricFamily("rejected_messages", "Messages in quarantine, by reason", labels=["reason"])
+    for reason, count in rejected:
+        kept.add_metric([reason], count)
+    yield kept
+
+
+def _gauge(name: str, documentation: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, documentation, value=float(value))
+
+
+_book = Book()
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """All processes of this web instance as one, in Prometheus' text format."""
+    del request
+    registry: CollectorRegistry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    book = CollectorRegistry()
+    book.register(_book)
+    return HttpResponse(generate_latest(registry) + generate_latest(book), content_type=CONTENT_TYPE_LATEST)
