@@ -22,7 +22,7 @@ def explain(error: BaseException, queue: str) -> str:
     cause = _cause(error)
     for kind, words in _WORDS.items():
         if isinstance(cause, kind):
-            return words
+            return f"{words} ({cause.args[0]})" if cause.args else words
     if isinstance(cause, exceptions.ConnectionClosed | exceptions.ChannelClosed):
         return _explain_close(cause.reply_code, cause.reply_text, queue)
     return f"{type(cause).__name__}: {cause}".rstrip(": ")

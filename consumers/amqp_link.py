@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pika
+from pika import exceptions
 from pika.channel import Channel
 
 from consumers.amqp_errors import explain
@@ -66,9 +67,11 @@ class Link:
         self._cancel_timer()
         if self._connection is None:
             self._reactor.call_later(0, self._closed)
-        else:
-            self._timer = self._reactor.call_later(_FAREWELL, self._closed)
+        elif self._connection.is_open:
+            self._timer = self._reactor.call_later(_FAREWELL, self._give_up)
             self._connection.close()
+        else:
+            self._give_up()
 
     def _connect(self) -> None:
         self._timer = None
@@ -121,6 +124,14 @@ class Link:
         logger.warning("no connection for queue %s, next try in %.1f s: %s", self._queue, wait, reason)
         self._timer = self._reactor.call_later(wait, self._connect)
         self._on_lost(reason)
+
+    def _give_up(self) -> None:
+        """End the connection without its broker's consent.
+
+        Note on a private method: pika has no public one for a broker that does not answer, and its `close` fails
+        with an AssertionError (1.4.4) while a connection is being opened.
+        """
+        self._connection._terminate_stream(exceptions.StreamLostError("given up"))  # noqa: SLF001
 
     def _closed(self) -> None:
         self._cancel_timer()
