@@ -36,9 +36,9 @@ class Arrivals:
         yield from self._quarantine()
         yield from self._conflicts()
         if self._found.waiting:
-            yield Finding("P1", f"{self._found.waiting} messages are left in the consumer queue")
+            yield Finding("P1", f"messages left in the consumer queue: {self._found.waiting}")
         if self._found.delivery_attempts:
-            yield Finding("P8", f"attempts are still counted of {self._found.delivery_attempts} messages")
+            yield Finding("P8", f"messages whose attempts are still counted: {self._found.delivery_attempts}")
 
     def _orders(self) -> Iterator[Finding]:
         for order_id, readings in self._said.items():

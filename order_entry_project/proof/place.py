@@ -20,7 +20,7 @@ from orders.stores.choice import open_store
 from orders.stores.port import Store, StoreUnavailable
 
 # Short, so that what a killed worker held is soon free for another.
-_ROUTER = {"timeout": "1s", "claim": "2s", "max_backoff": "1s", "honours_idempotency_key": True}
+_ROUTER = {"timeout": "1500ms", "claim": "3s", "max_backoff": "1s", "honours_idempotency_key": True}
 _REPUBLISH_AFTER = "1s"
 
 

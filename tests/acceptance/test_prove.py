@@ -128,7 +128,7 @@ def test_workers_that_cannot_work_are_findings(on_rabbitmq):
         "Killed at take over a single order: the worker that was to be killed at take ended by itself, with 1"
         in (done.stderr)
     )
-    assert "P1 (no order is lost): 50 messages are left in the consumer queue" in done.stderr
+    assert "P1 (no order is lost): messages left in the consumer queue: 50" in done.stderr
     assert json.loads(done.stdout)["findings"] == done.stderr.count("Killed at take over ")
 
 

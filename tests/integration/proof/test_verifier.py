@@ -69,7 +69,7 @@ DAMAGE_IN_SQL = {
     "a message is quarantined twice": ([REJECTED_AGAIN], "P8", "m-x is in quarantine 2 times"),
     "attempts are still counted": (
         ["INSERT INTO delivery_attempts (queue, message_id, body_hash) VALUES ('orders', 'm-a', '')"],
-        "P8", "attempts are still counted of 1 messages",
+        "P8", "messages whose attempts are still counted: 1",
     ),
     "an order is routed twice": (
         ["DROP INDEX order_routes_one_accepted", ANOTHER_ROUTE], "P4", "ORD-A has 2 accepted routes: NASDAQ"
@@ -199,7 +199,7 @@ def test_whichever_of_two_conflicting_messages_came_first_is_right(kept):
 
 def test_messages_left_in_the_queue_are_found(kept):
     kept.waiting = 7
-    check_found(kept, "P1", "7 messages are left in the consumer queue")
+    check_found(kept, "P1", "messages left in the consumer queue: 7")
 
 
 def test_a_second_execution_is_found(kept):
@@ -297,4 +297,4 @@ def test_the_same_bytes_as_another_message_are_another_message(kept):
 def test_a_finding_reads_as_a_sentence_that_names_the_promise(kept):
     kept.waiting = 1
     (found,) = kept.findings()
-    assert str(found) == "P1 (no order is lost): 1 messages are left in the consumer queue"
+    assert str(found) == "P1 (no order is lost): messages left in the consumer queue: 1"
