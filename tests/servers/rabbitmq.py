@@ -54,13 +54,14 @@ class Broker:
 
 
 @contextmanager
-def broker(folder: Path) -> Iterator[dict[str, object]]:
-    """A running broker, as the arguments of `Broker`."""
+def broker(folder: Path, *, more_config: str = "", plugins: str = "[].") -> Iterator[dict[str, object]]:
+    """A running broker, as the arguments of `Broker`. `plugins`: an Erlang list."""
     binary = installed("rabbitmq-server", package="rabbitmq-server")
     home = folder / "rabbitmq"
     home.mkdir()
     port, epmd_port = free_port(), free_port()
-    (home / "rabbitmq.conf").write_text(_CONFIG.format(port=port))
+    (home / "rabbitmq.conf").write_text(_CONFIG.format(port=port) + more_config)
+    (home / "enabled_plugins").write_text(plugins)
     env = _environment(home, epmd_port)
     # epmd in the foreground, so that it ends with the run: Erlang would leave one behind as a daemon.
     epmd = [installed("epmd", package="erlang-base"), "-port", str(epmd_port), "-address", "127.0.0.1"]

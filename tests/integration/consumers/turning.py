@@ -26,6 +26,10 @@ class Loop:
         self.reactor.run()
         self.reactor.remove_timeout(overdue)
 
+    def turn_for(self, seconds: float) -> None:
+        self.reactor.call_later(seconds, self.reactor.stop)
+        self.reactor.run()
+
     def look(self) -> None:
         if self._condition():
             self._condition = lambda: False
@@ -60,7 +64,7 @@ class Side:
         self.ups += 1
         self._loop.look()
 
-    def on_down(self, reason: str) -> None:
+    def on_down(self, reason: str, queue: str) -> None:
         self.downs.append(reason)
         self._loop.look()
 
