@@ -46,6 +46,21 @@ def is_transient(error: psycopg.Error) -> bool:
     return state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES
 
 
+class _Bounded(psycopg.Connection[Any]):
+    """A connection that gives up on a server which stands still: its own timeouts stand still with it.
+
+    TCP's do not help either: the operating system acknowledges what a stopped process never reads, and a Unix
+    socket has none.
+    """
+
+    patience: float | None = None
+
+    def wait(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises an `OperationalError` after `patience` seconds; the connection is of no more use then."""
+        kwargs.setdefault("timeout", self.patience)
+        return super().wait(*args, **kwargs)
+
+
 class Sql:
     """A connection that is made on first use and again after a loss; `patience` (seconds) bounds every wait."""
 
@@ -100,7 +115,9 @@ class Sql:
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
         }
         parameters.pop("pool", None)
-        return psycopg.connect(**parameters)
+        connection = _Bounded.connect(**parameters)
+        connection.patience = self._patience
+        return connection
 
 
 @cache
