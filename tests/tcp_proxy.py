@@ -1,11 +1,12 @@
-"""A TCP proxy between a client and a server of a test: the line that can be cut, or go silent."""
+"""A TCP proxy between a client and a server of a test: the line that can be cut, go silent or be refused."""
 
 from __future__ import annotations
 
-import socket
+import asyncio
 import threading
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 
 class TcpProxy:
@@ -13,64 +14,86 @@ class TcpProxy:
 
     def __init__(self, target: int) -> None:
         self._target = target
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self._flowing = threading.Event()
-        self._flowing.set()
-        self._lock = threading.Lock()
-        self._sockets: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self.port = int(self._listening.getsockname()[1])
+        self._listening: asyncio.Server
+        self._ends: set[asyncio.StreamWriter] = set()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._ready = threading.Event()
+        self.port = 0
 
     def __enter__(self) -> Self:
-        self._run(self._accept)
+        self._thread.start()
+        self._ready.wait()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        self._flowing.set()
-        self.cut()
-        for thread in self._threads:
-            thread.join()
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join()
 
     def cut(self) -> None:
         """End all connections, at once and without a word."""
-        with self._lock:
-            sockets, self._sockets = self._sockets, []
-        for end in sockets:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        self._do(self._cut())
 
     def freeze(self) -> None:
-        """Connections stay, nothing gets through."""
-        self._flowing.clear()
+        """Connections stay, and new ones are made; nothing gets through."""
+        self._loop.call_soon_threadsafe(self._flowing.clear)
 
     def thaw(self) -> None:
+        self._loop.call_soon_threadsafe(self._flowing.set)
+
+    def refuse(self) -> None:
+        """End all connections and refuse new ones, until `accept`."""
+        self._do(self._refuse())
+
+    def accept(self) -> None:
+        self._do(self._listen())
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    # On the thread.
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self._flowing = asyncio.Event()
         self._flowing.set()
+        await self._listen()
+        self._ready.set()
+        await self._ended.wait()
+        await self._refuse()
 
-    def _run(self, work: object, *arguments: object) -> None:
-        thread = threading.Thread(target=work, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    async def _listen(self) -> None:
+        self._listening = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
+        self.port = self._listening.sockets[0].getsockname()[1]
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._listening.accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
-                with self._lock:
-                    self._sockets += [near, far]
-                self._run(self._pass_on, near, far)
-                self._run(self._pass_on, far, near)
+    async def _refuse(self) -> None:
+        self._listening.close()
+        await self._cut()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+    async def _cut(self) -> None:
+        for end in self._ends:
+            end.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        self._ends.add(near)
+        try:
+            answers, far = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            near.transport.abort()
+            self._ends.discard(near)
+            return
+        self._ends.add(far)
+        ways = [asyncio.create_task(self._pass_on(*way)) for way in ((reader, far), (answers, near))]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        for end in (near, far):
+            self._ends.discard(end)
+            end.close()
+
+    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with suppress(OSError):
-            while data := source.recv(65536):
-                self._flowing.wait()
-                sink.sendall(data)
-        with suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
-        # Both directions end, so that neither socket is closed while the other still uses it.
-        with suppress(OSError):
-            source.shutdown(socket.SHUT_RD)
-        source.close()
+            while data := await source.read(65536):
+                await self._flowing.wait()
+                sink.write(data)
+                await sink.drain()
