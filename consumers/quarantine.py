@@ -66,7 +66,10 @@ def quarantine(sql: Sql, rejections: Iterable[Rejection]) -> None:
 
 _COUNT_ATTEMPT = """/* count_attempt */
 INSERT INTO delivery_attempts AS d (queue, message_id, body_hash) VALUES (%(queue)s, %(message_id)s, %(body_hash)s)
-ON CONFLICT (queue, message_id, body_hash) DO UPDATE SET attempts = d.attempts + 1, tried_at = statement_timestamp()
+ON CONFLICT (queue, message_id, body_hash) DO UPDATE
+-- An old count was left behind when SQL was away at the acknowledgement: that message was settled.
+SET attempts = CASE WHEN d.tried_at < statement_timestamp() - interval '1 day' THEN 1 ELSE d.attempts + 1 END,
+    tried_at = statement_timestamp()
 RETURNING attempts
 """
 _FORGET_ATTEMPTS = """/* forget_attempts */

@@ -8,11 +8,9 @@ from functools import cache
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from orders.stores.aerospike import AerospikeStore, aerospike_tls
 from orders.stores.breaker import Breaker
 from orders.stores.port import Store
 from orders.stores.postgresql import PostgresStore, Run
-from orders.stores.redis import RedisStore
 
 
 def open_store(name: str, *, run: Run) -> Breaker:
@@ -42,6 +40,9 @@ def _remote(name: str) -> Store:
 
 
 def _aerospike() -> Store:
+    # Here and in _redis(): a client takes a tenth of a second to import, at the start of every command.
+    from orders.stores.aerospike import AerospikeStore, aerospike_tls
+
     config = settings.CONFIG.aerospike
     hosts: list[tuple[str, int] | tuple[str, int, str]] = (
         [(host.host, host.port, host.tls_name) for host in config.hosts]
@@ -58,6 +59,8 @@ def _aerospike() -> Store:
 
 
 def _redis() -> Store:
+    from orders.stores.redis import RedisStore
+
     config = settings.CONFIG.redis
     return RedisStore(
         config.url,

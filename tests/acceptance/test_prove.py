@@ -59,6 +59,7 @@ def test_all_promises_are_kept_whatever_step_a_worker_is_killed_at_on_rabbitmq(
     assert "PROVE" not in rabbitmq.ctl("list_queues", "name")
 
 
+@pytest.mark.long
 def test_all_promises_are_kept_whatever_step_a_worker_is_killed_at_on_the_embedded_stack():
     check_kept(prove(environment(), "--crash-at", "all", "--orders", "30", "--json"), STEPS)
 
