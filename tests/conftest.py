@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations
-from psycopg import sql
 
-from order_entry_project.embedded.postgres import USER
 from tests.servers.asking import ask
-from tests.servers.postgres import TEMPLATE, Database
+from tests.servers.postgres import TEMPLATE, Database, fresh_database
 from tests.servers.rabbitmq import Broker
 from tests.servers.redis import Redis
 
@@ -28,11 +24,8 @@ def postgresql() -> str:
 @pytest.fixture
 def database(postgresql: str) -> Iterator[Database]:
     """A fresh migrated database."""
-    name = sql.Identifier(f"test_{uuid.uuid4().hex}")
-    with psycopg.connect(host=postgresql, user=USER, dbname="postgres", autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(TEMPLATE)))
-        yield Database(name=name._obj[0], host=postgresql)
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    with fresh_database(postgresql) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from order_entry_project.embedded.postgres import USER, EmbeddedPostgres
 
@@ -58,3 +60,14 @@ class Database:
     def connect(self) -> psycopg.Connection[Any]:
         """An autocommit connection."""
         return psycopg.connect(host=self.host, user=USER, dbname=self.name, autocommit=True)
+
+
+@contextmanager
+def fresh_database(host: str) -> Iterator[Database]:
+    """A copy of the migrated one."""
+    database = Database(name=f"test_{uuid.uuid4().hex}", host=host)
+    name = sql.Identifier(database.name)
+    with psycopg.connect(host=host, user=USER, dbname="postgres", autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(TEMPLATE)))
+        yield database
+        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
