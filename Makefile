@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 DATA := .order-entry
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run check test test-long test-all clean
+.PHONY: help install demo run check test test-long test-all chaos clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,9 @@ test-long: .venv/.installed-dev ## the tests that take longer
 
 test-all: .venv/.installed-dev ## all tests, under 30 minutes
 	$(BIN)/python -m pytest -n 2
+
+chaos: .venv/.installed-dev ## 20,000 orders while everything around three workers fails; SEED=… repeats a run
+	$(BIN)/python -m pytest tests/chaos -m long --log-cli-level=INFO $(if $(SEED),--chaos-seed=$(SEED))
 
 clean: ## remove the data of demo and run, and caches; .venv stays
 	@if [ -d $(DATA) ]; then flock --nonblock $(DATA)/postgresql.lock rm -rf $(DATA) \

@@ -15,6 +15,10 @@ from tests.servers.rabbitmq import Broker
 from tests.servers.redis import Redis
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--chaos-seed", type=int, help="repeats the faults and messages of a chaos run")
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> str:
     """The folder of the run's PostgreSQL socket."""

@@ -1,0 +1,252 @@
+"""What goes wrong in a run. Each fault does its harm, yields for how many seconds it lasts, and undoes it.
+
+Faults of one lane follow each other; the lanes run side by side, so that several neighbours may fail at once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from tests.chaos.world import World
+
+Fault = Callable[[World, random.Random], Iterator[float]]
+
+_POLL = 0.1  # seconds between looks at what takes its time
+
+
+# The broker
+
+
+def broker_killed(world: World, rng: random.Random) -> Iterator[float]:
+    world.broker.kill()
+    yield rng.uniform(0.2, 2)
+    world.broker.start()
+    yield from _until(world.broker.listening)
+
+
+def broker_application_restarted(world: World, rng: random.Random) -> Iterator[float]:
+    yield from _ctl(world, "stop_app")
+    yield rng.uniform(0.2, 1)
+    yield from _ctl(world, "start_app")
+
+
+def connections_closed(world: World, rng: random.Random) -> Iterator[float]:
+    yield from _ctl(world, "close_all_connections", "chaos")
+
+
+def broker_falls_silent(world: World, rng: random.Random) -> Iterator[float]:
+    world.broker.pause()
+    yield rng.uniform(1, 8)
+    world.broker.go_on()
+
+
+def memory_alarm_and_routed_queue_deleted(world: World, rng: random.Random) -> Iterator[float]:
+    """Under the alarm nothing more comes into the queue, so that it can be emptied: it takes with it what it holds."""
+    yield from _ctl(world, "set_vm_memory_high_watermark", "0")
+    yield rng.uniform(1, 3)
+    yield from _until(lambda: _length(world) == 0)
+    yield from _ctl(world, "delete_queue", world.system.routed)
+    yield from _ctl(world, "set_vm_memory_high_watermark", "absolute", "2GB")
+    yield rng.uniform(0.5, 3)
+    _declare(world)
+
+
+# SQL
+
+
+def sql_crashes(world: World, rng: random.Random) -> Iterator[float]:
+    world.postgres.crash()
+    yield rng.uniform(0.1, 2)
+    world.postgres.start()
+
+
+def sql_stands_still(world: World, rng: random.Random) -> Iterator[float]:
+    world.postgres.pause()
+    yield rng.uniform(1, 6)
+    world.postgres.go_on()
+
+
+def sql_refuses_writes(world: World, rng: random.Random) -> Iterator[float]:
+    world.postgres.allow_writes(False)
+    yield rng.uniform(1, 3)
+    world.postgres.allow_writes(True)
+
+
+# The store
+
+
+def store_refuses(world: World, rng: random.Random) -> Iterator[float]:
+    world.store_line.refuse()
+    yield rng.uniform(1, 4)
+    world.store_line.accept()
+
+
+def store_hangs(world: World, rng: random.Random) -> Iterator[float]:
+    world.store_line.freeze()
+    yield rng.uniform(1, 4)
+    world.store_line.thaw()
+
+
+def store_cut_off(world: World, rng: random.Random) -> Iterator[float]:
+    world.store_line.cut()
+    yield 0
+
+
+# The router
+
+
+def router_refuses_connections(world: World, rng: random.Random) -> Iterator[float]:
+    world.router_line.refuse()
+    yield rng.uniform(0.5, 3)
+    world.router_line.accept()
+
+
+def router_hangs(world: World, rng: random.Random) -> Iterator[float]:
+    yield from _dial(world, rng, "hang_rate")
+
+
+def router_falls_silent(world: World, rng: random.Random) -> Iterator[float]:
+    world.router_line.freeze()
+    yield rng.uniform(0.5, 3)
+    world.router_line.thaw()
+
+
+def router_answers_garbage(world: World, rng: random.Random) -> Iterator[float]:
+    yield from _dial(world, rng, "garbage_rate")
+
+
+def router_drops_the_line_after_reading(world: World, rng: random.Random) -> Iterator[float]:
+    yield from _dial(world, rng, "drop_rate")
+
+
+def router_answers_503(world: World, rng: random.Random) -> Iterator[float]:
+    yield from _dial(world, rng, "failure_rate")
+
+
+def router_cut_off(world: World, rng: random.Random) -> Iterator[float]:
+    for _ in range(rng.randint(2, 6)):
+        world.router_line.cut()
+        yield rng.uniform(0.05, 0.2)
+
+
+# The registry
+
+
+def registry_refuses_connections(world: World, rng: random.Random) -> Iterator[float]:
+    world.registry_line.refuse()
+    yield rng.uniform(2, 5)
+    world.registry_line.accept()
+
+
+def registry_answers_503(world: World, rng: random.Random) -> Iterator[float]:
+    world.registry.turn(failure_rate=1.0)
+    yield rng.uniform(2, 5)
+    world.registry.turn(failure_rate=0.0)
+
+
+# The workers
+
+
+def supervised_worker_killed(world: World, rng: random.Random) -> Iterator[float]:
+    world.workers.kill_supervised(rng.randrange(100))
+    yield 0
+
+
+def worker_killed(world: World, rng: random.Random) -> Iterator[float]:
+    world.workers.kill("alone")
+    yield rng.uniform(0, 2)
+    world.workers.start("alone")
+
+
+def worker_terminated(world: World, rng: random.Random) -> Iterator[float]:
+    yield from _terminated(world, "alone")
+
+
+def supervisor_terminated(world: World, rng: random.Random) -> Iterator[float]:
+    yield from _terminated(world, "supervised")
+
+
+def supervisor_killed(world: World, rng: random.Random) -> Iterator[float]:
+    world.workers.kill("supervised")
+    yield rng.uniform(0, 1)
+    world.workers.start("supervised")
+
+
+def worker_an_hour_ahead(world: World, rng: random.Random) -> Iterator[float]:
+    yield from _wrong_clock(world, rng, "+1h")
+
+
+def worker_an_hour_behind(world: World, rng: random.Random) -> Iterator[float]:
+    yield from _wrong_clock(world, rng, "-1h")
+
+
+LANES: Mapping[str, Sequence[Fault]] = {
+    "broker": (
+        broker_killed,
+        broker_application_restarted,
+        connections_closed,
+        broker_falls_silent,
+        memory_alarm_and_routed_queue_deleted,
+    ),
+    "SQL": (sql_crashes, sql_stands_still, sql_refuses_writes),
+    "store": (store_refuses, store_hangs, store_cut_off),
+    "router": (
+        router_refuses_connections,
+        router_hangs,
+        router_falls_silent,
+        router_answers_garbage,
+        router_drops_the_line_after_reading,
+        router_answers_503,
+        router_cut_off,
+    ),
+    "registry": (registry_refuses_connections, registry_answers_503),
+    "workers": (
+        supervised_worker_killed,
+        worker_killed,
+        worker_terminated,
+        supervisor_terminated,
+        supervisor_killed,
+        worker_an_hour_ahead,
+        worker_an_hour_behind,
+    ),
+}
+
+
+def _until(condition: Callable[[], bool]) -> Iterator[float]:
+    while not condition():
+        yield _POLL
+
+
+def _ctl(world: World, *arguments: str) -> Iterator[float]:
+    yield from _until(world.broker.ctl(*arguments).finished)
+
+
+def _dial(world: World, rng: random.Random, name: str) -> Iterator[float]:
+    """Sometimes for some of the calls, sometimes for all."""
+    world.router.turn(**{name: rng.choice([0.3, 1.0])})
+    yield rng.uniform(0.5, 2)
+    world.router.turn(**{name: 0.0})
+
+
+def _terminated(world: World, name: str) -> Iterator[float]:
+    yield from _until(lambda: world.workers.minds_signals(name))
+    world.workers.terminate(name)
+    yield from _until(lambda: world.workers.ended(name))
+    world.workers.start(name)
+
+
+def _wrong_clock(world: World, rng: random.Random, offset: str) -> Iterator[float]:
+    world.workers.kill("alone")
+    world.workers.start("alone", clock=offset)
+    yield rng.uniform(4, 8)
+    yield from _terminated(world, "alone")
+
+
+def _length(world: World) -> int:
+    return world.system.depth(world.system.routed)
+
+
+def _declare(world: World) -> None:
+    with world.system.channel() as channel:
+        channel.queue_declare(world.system.routed, durable=True, arguments={"x-queue-type": "quorum"})

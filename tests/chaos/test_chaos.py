@@ -1,0 +1,125 @@
+"""Nothing is lost and nothing is done twice while everything around three workers fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from pathlib import Path
+
+import pytest
+
+from order_entry_project.proof.evidence import gather
+from order_entry_project.proof.verifier import findings
+from tests.acceptance.system import wait_until
+from tests.chaos.director import Director
+from tests.chaos.faults import LANES, Fault, worker_an_hour_ahead, worker_an_hour_behind
+from tests.chaos.workers import clock_library
+from tests.chaos.world import World, world
+from tests.servers.unavailable import UnavailableError
+
+log = logging.getLogger(__name__)
+
+_UNSETTLED = """
+SELECT (SELECT count(*) FROM orders WHERE status = 'PLACED'
+                                       OR status = 'PENDING_ROUTE' AND NOT needs_review),
+       (SELECT count(*) FROM order_routes WHERE publish_after IS NOT NULL AND published_at IS NULL)
+"""
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    given = request.config.getoption("--chaos-seed")
+    return secrets.randbelow(10**6) if given is None else int(given)
+
+
+def test_short_chaos_leaves_nothing_lost_and_nothing_twice(tmp_path: Path, seed: int) -> None:
+    _survive(tmp_path, seed, orders=2_000, rate=150, turn=25, patience=60)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_long_chaos_leaves_nothing_lost_and_nothing_twice(tmp_path: Path, seed: int) -> None:
+    _survive(tmp_path, seed, orders=20_000, rate=150, turn=60, patience=90)
+
+
+def _survive(folder: Path, seed: int, *, orders: int, rate: float, turn: float, patience: float) -> None:
+    log.warning("make chaos SEED=%d repeats this sequence; logs are in %s", seed, folder)
+    with world(folder, seed=seed, rate=rate) as here:
+        here.workers.start("supervised")
+        here.workers.start("alone")
+        here.load.start()
+        wait_until(
+            lambda: here.rows("SELECT FROM orders WHERE status = 'ROUTED' LIMIT 1"), what="a first order"
+        )
+        director = Director(here, seed=seed, turn=turn, without=_impossible_here())
+        director.play(until=lambda: len(here.load.sent) >= orders * 1.13)
+        here.load.end()
+        _settle(here, patience)
+        _verify(here)
+        _check_coverage(director)
+
+
+def _impossible_here() -> set[Fault]:
+    try:
+        clock_library()
+    except UnavailableError as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"libfaketime is needed where CI=true: {missing}")
+        log.warning("no worker with a wrong clock: %s", missing)
+        return {worker_an_hour_ahead, worker_an_hour_behind}
+    return set()
+
+
+def _settle(here: World, patience: float) -> None:
+    began = time.monotonic()
+    until = began + patience
+    here.load.join(patience)
+    assert not here.load.is_alive(), "the broker does not take the last message"
+    # The workers start what is overdue; nobody waits for what only a person can do.
+    while (unsettled := _unsettled(here)) != (0, 0, 0):
+        assert time.monotonic() < until, (
+            f"{unsettled} messages, orders, publications left after {patience:g} s"
+        )
+        here.workers.check()
+        time.sleep(0.2)
+    log.info("settled after %.1f s", time.monotonic() - began)
+    here.workers.check()
+    here.workers.stop(30)
+
+
+def _unsettled(here: World) -> tuple[int, int, int]:
+    orders, publications = here.rows(_UNSETTLED)[0]
+    return here.system.depth(here.system.queue), orders, publications
+
+
+def _verify(here: World) -> None:
+    wait_until(lambda: here.system.depth(here.system.routed) == 0, what="all that is routed is read")
+    here.downstream.end()
+    executions = here.router.executions()
+    with here.system.database.connect() as book:
+        found = gather(
+            book,
+            here.cache,
+            routed=here.downstream.taken,
+            waiting=here.system.depth(here.system.queue),
+            executions={order: counts["executions"] for order, counts in executions["orders"].items()},
+        )
+    wrong = findings(here.load.sent, found, router_was_well=False)
+    assert not wrong, "\n".join(["promises broken:", *map(str, wrong[:50])])
+    assert "conflict" not in executions["totals"], "a call was repeated with another body"
+    log.info(
+        "%d messages, %d orders: %s; %d rejected; the router was called %d times",
+        len(here.load.sent),
+        len(found.orders),
+        here.system.statuses(),
+        len(found.rejected),
+        executions["totals"]["requests"],
+    )
+
+
+def _check_coverage(director: Director) -> None:
+    possible = {fault.__name__ for lane in LANES.values() for fault in lane}
+    missed = possible - set(director.played) - {fault.__name__ for fault in _impossible_here()}
+    assert not missed, f"faults that were never played: {missed}"
