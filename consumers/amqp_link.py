@@ -43,6 +43,7 @@ class Link:
         self._on_channel = on_channel
         self._on_lost = on_lost
         self._connection: Any = None  # a pika.SelectConnection, from the first step of connecting on
+        self._alive: set[Any] = set()  # that one, and those before it that are still saying goodbye
         self._host = ""
         self._tries = 0
         self._failures = 0
@@ -65,13 +66,15 @@ class Link:
         """Say goodbye, for two seconds at most; `on_closed` is called once, `on_lost` no more."""
         self._on_closed = on_closed
         self._cancel_timer()
-        if self._connection is None:
-            self._reactor.call_later(0, self._closed)
-        elif self._connection.is_open:
-            self._timer = self._reactor.call_later(_FAREWELL, self._give_up)
-            self._connection.close()
-        else:
-            self._give_up()
+        if not self._alive:
+            self._timer = self._reactor.call_later(0, self._closed)
+            return
+        self._timer = self._reactor.call_later(_FAREWELL, self._give_up)
+        if self._connection is not None:
+            if self._connection.is_open:
+                self._connection.close()
+            else:
+                _terminate(self._connection)
 
     def _connect(self) -> None:
         self._timer = None
@@ -91,6 +94,7 @@ class Link:
             on_close_callback=guard(self._on_connection_ended),
             custom_ioloop=self._reactor,
         )
+        self._alive.add(self._connection)
 
     def _on_open(self, connection: pika.SelectConnection) -> None:
         connection.channel(on_open_callback=self._reactor.guard(self._on_channel_open))
@@ -105,17 +109,17 @@ class Link:
             self._end(channel.connection, explain(error, self._queue))
 
     def _on_connection_ended(self, connection: pika.SelectConnection, error: BaseException) -> None:
-        self._end(connection, f"{self._host}: {explain(error, self._queue)}")
+        self._alive.discard(connection)
+        if self._on_closed is None:
+            self._end(connection, f"{self._host}: {explain(error, self._queue)}")
+        elif not self._alive:
+            self._closed()
 
     def _end(self, connection: Any, reason: str) -> None:
-        if connection is not self._connection:
-            return
-        self._connection = None
-        if connection.is_open:
-            connection.close()
-        if self._on_closed is not None:
-            self._closed()
-        else:
+        if connection is self._connection:
+            self._connection = None
+            if connection.is_open:
+                connection.close()
             self._try_again(reason)
 
     def _try_again(self, reason: str) -> None:
@@ -126,12 +130,8 @@ class Link:
         self._on_lost(reason)
 
     def _give_up(self) -> None:
-        """End the connection without its broker's consent.
-
-        Note on a private method: pika has no public one for a broker that does not answer, and its `close` fails
-        with an AssertionError (1.4.4) while a connection is being opened.
-        """
-        self._connection._terminate_stream(exceptions.StreamLostError("given up"))  # noqa: SLF001
+        for connection in self._alive:
+            _terminate(connection)
 
     def _closed(self) -> None:
         self._cancel_timer()
@@ -144,3 +144,12 @@ class Link:
         if self._timer is not None:
             self._reactor.remove_timeout(self._timer)
             self._timer = None
+
+
+def _terminate(connection: Any) -> None:
+    """End a connection without its broker's consent; its callback follows.
+
+    Note on a private method: pika has no public one for a broker that does not answer, and its `close` fails
+    with an AssertionError (1.4.4) while a connection is being opened.
+    """
+    connection._terminate_stream(exceptions.StreamLostError("given up"))  # noqa: SLF001

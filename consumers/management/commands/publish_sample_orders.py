@@ -6,6 +6,7 @@ import json
 import re
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from django.conf import settings
@@ -114,9 +115,9 @@ def _publish(
     samples: Samples, count: int, *, rate: float | None, queue: str, quiet: bool
 ) -> SamplePublishing:
     columns = TextColumn("Publishing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
+    progress = Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet)
+    with progress, closing(Reactor()) as reactor:
         bar = progress.add_task("", total=count or None)
-        reactor = Reactor()
         publishing = SamplePublishing(
             reactor,
             make_transport(reactor, consume=False, publish=True, queue=queue),

@@ -55,13 +55,7 @@ class Bench:
         for side in self.sides:
             if not side.stopped:
                 side.stop()
-        # Of connections that were replaced, some may still be saying goodbye.
-        handlers = self.loop.reactor._poller._fd_handlers
-        for _ in range(500):
-            if len(handlers) == 1:
-                break
-            self.loop.turn_for(0.01)
-        assert len(handlers) == 1, "a transport has left a connection behind"
+        assert len(self.loop.reactor._poller._fd_handlers) == 1, "a transport has left a connection behind"
         self.loop.reactor.close()
 
 
