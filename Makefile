@@ -27,7 +27,6 @@ check: .venv/.installed-dev ## lint, types, import layers, migrations, deploymen
 	$(BIN)/python -m order_entry_project.embedded $(MANAGE) makemigrations --check --dry-run
 	$(BIN)/python -m order_entry_project.embedded $(BIN)/python .ci/lint_migrations.py
 	ORDER_ENTRY_CONFIG=deploy/order-entry.example.yaml \
-	ORDER_ENTRY__CACHE__STORE=postgresql ORDER_ENTRY__IDEMPOTENCY__STORE=postgresql \
 	ORDER_ENTRY__DATABASE__CREDENTIALS_SOURCE=environment \
 	ORDER_ENTRY__API__SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 	$(MANAGE) check --deploy --fail-level WARNING
