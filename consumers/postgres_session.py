@@ -7,6 +7,10 @@ it back at once. No lease times, no heartbeats, nothing to configure.
 
 Note on statements: each is a transaction of its own (autocommit). NOTIFY serialises commits, so it goes out
 once per statement that publishes, never per message.
+
+Note on commits: only publishing waits for the disk. A take or an acknowledgement that a crash of the server
+undoes makes the message free again, which is what becomes of every message a session held that ended; and no
+acknowledgement survives the work it stands for, because that was committed before it.
 """
 
 from __future__ import annotations
@@ -43,7 +47,7 @@ WITH sent AS (
     FROM unnest(%b::bytea[], %s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
         AS m (body, message_id, correlation_id, content_type, headers, n)
     ORDER BY m.n)
-SELECT pg_notify(%s, '')
+SELECT pg_notify(%s, ''), set_config('synchronous_commit', %s, true)
 """
 # The dead are settled before any row is touched: a row that another session gives back and takes meanwhile
 # bears a number that is not among them.
@@ -115,6 +119,7 @@ class Session:
         self._cursor = connection.cursor(binary=True)
         self._on_notify = on_notify
         self._number = 0
+        self._durable = ""
         # libpq closes its socket as soon as it finds the connection lost; who watches one has to let go of it first.
         self._watched = os.dup(connection.fileno())
         connection.add_notify_handler(lambda _: on_notify())
@@ -124,12 +129,19 @@ class Session:
         """Connect, and where there is a `queue` to consume from become one of its sessions."""
         session = cls(psycopg.connect(**parameters, autocommit=True), on_notify)
         try:
+            session._durable = session._commit_lazily()
             if queue is not None:
                 session._consume(queue)
         except psycopg.Error:
             session.close()
             raise
         return session
+
+    def _commit_lazily(self) -> str:
+        """Do not wait for the disk from here on; the setting there was."""
+        (before,) = self._cursor.execute("SHOW synchronous_commit").fetchall()[0]
+        self._cursor.execute("SET synchronous_commit = off")
+        return str(before)
 
     def _consume(self, queue: str) -> None:
         while not self._number:
@@ -159,7 +171,7 @@ class Session:
     def publish(self, queue: str, rows: Iterable[Row]) -> bool:
         """True, once it is committed."""
         columns = [list(column) for column in zip(*rows, strict=True)]
-        self._cursor.execute(_PUBLISH, [queue, *columns, channel_of(queue)])
+        self._cursor.execute(_PUBLISH, [queue, *columns, channel_of(queue), self._durable])
         return True
 
     def give_back_dead(self) -> None:
