@@ -354,6 +354,9 @@ class Router(Section):
     claim: Seconds = Field(30.0, description="How long a process holds an order it is routing.")
     backoff: Seconds = Field(0.1, description="Wait before the first retry; doubles, with jitter.")
     max_backoff: Seconds = Field(300.0, description="Longest wait of a parked order between two routings.")
+    retry_interval: Seconds = Field(
+        300.0, description="How often `retry_pending_routes --daemon` looks for orders that are due."
+    )
 
     @model_validator(mode="after")
     def _claim_outlives_a_call(self) -> Self:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -62,7 +63,10 @@ class Known:
 # The columns of an order as _order() reads them.
 _FIELDS = """o.order_id, o.symbol, o.side, o.quantity, o.price, o.counterparty, o.created_at, o.extra::text,
              o.digest, o.message_id, o.status, o.attempts, o.key_number"""
-_UNCLAIMED = "(o.claimed_until IS NULL OR o.claimed_until <= statement_timestamp())"
+# Which orders wait for routing: free ones that are placed or parked.
+_FREE = f"""((o.claimed_until IS NULL OR o.claimed_until <= statement_timestamp()) AND NOT {halted("o")})"""
+_PLACED = "o.status = 'PLACED'"
+_PARKED = "(o.status = 'PENDING_ROUTE' AND NOT o.needs_review AND o.due_at <= statement_timestamp())"
 
 _LOST_ID = "md5(o.order_id || %(claim)s::text)::uuid"
 # Of a locked row that is taken: whether its claim ran out now, or when this same claim took it before.
@@ -89,13 +93,12 @@ lost AS (
 _CLAIM_DUE = f"""/* claim_due */
 WITH placed AS (
     SELECT {_STATE} FROM orders o
-    WHERE o.status = 'PLACED' AND (o.claim = %(claim)s OR ({_UNCLAIMED} AND NOT {halted("o")}))
+    WHERE {_PLACED} AND (o.claim = %(claim)s OR {_FREE})
     LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ),
 parked AS (
     SELECT {_STATE} FROM orders o
-    WHERE o.status = 'PENDING_ROUTE' AND NOT o.needs_review AND o.due_at <= statement_timestamp()
-      AND (o.claim = %(claim)s OR ({_UNCLAIMED} AND NOT {halted("o")}))
+    WHERE {_PARKED} AND (o.claim = %(claim)s OR {_FREE})
     ORDER BY o.due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ),
 chosen AS (SELECT * FROM placed UNION ALL SELECT * FROM parked LIMIT %(limit)s),
@@ -110,14 +113,18 @@ WITH known AS (
 chosen AS (
     SELECT {_STATE}
     FROM orders o JOIN known k ON o.order_id = k.order_id AND o.digest = k.digest
-    WHERE o.claim = %(claim)s
-       OR ({_UNCLAIMED} AND NOT {halted("o")} AND (o.status = 'PLACED' OR (
-               o.status = 'PENDING_ROUTE' AND NOT o.needs_review AND o.due_at <= statement_timestamp())))
+    WHERE o.claim = %(claim)s OR ({_FREE} AND ({_PLACED} OR {_PARKED}))
     ORDER BY o.order_id FOR UPDATE OF o SKIP LOCKED
 ),
 {_TAKE}
 SELECT {_FIELDS}, coalesce(t.expired OR t.was_expired, false), o.digest = k.digest, t.order_id IS NOT NULL
 FROM known k JOIN orders o ON o.order_id = k.order_id LEFT JOIN taken t ON t.order_id = o.order_id
+"""  # noqa: S608 - composed of constants
+
+_WAITING = f"""/* waiting */
+SELECT o.order_id, o.status, coalesce(o.due_at, o.placed_at), o.attempts, o.claim IS NOT NULL, count(*) OVER ()
+FROM orders o WHERE {_FREE} AND ({_PLACED} OR {_PARKED})
+ORDER BY 3, 1 LIMIT %(limit)s
 """  # noqa: S608 - composed of constants
 
 _RELEASE = """/* release */
@@ -135,6 +142,23 @@ def claim_due(sql: Sql, *, limit: int, hold: float, actor: str, claim: UUID | No
     claim = claim or uuid4()
     rows = sql.run(_CLAIM_DUE, {"limit": limit, "claim": claim, "hold": hold, "actor": actor})
     return [_claimed(row, claim, deadline, expired=row[13]) for row in rows]
+
+
+@dataclass(slots=True, frozen=True)
+class Waiting:
+    """An order that `claim_due` would take; `since`: when it was placed, or fell due."""
+
+    order_id: str
+    status: Status
+    since: datetime
+    attempts: int
+    claim_ran_out: bool
+
+
+def waiting(sql: Sql, *, limit: int) -> tuple[list[Waiting], int]:
+    """What `claim_due` would take: the longest waiting ones, at most `limit`, and how many in all."""
+    rows = sql.run(_WAITING, {"limit": limit})
+    return [Waiting(row[0], Status(row[1]), *row[2:5]) for row in rows], rows[0][5] if rows else 0
 
 
 def claim_known(

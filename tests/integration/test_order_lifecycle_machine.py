@@ -111,6 +111,8 @@ class Lifecycle(RuleBasedStateMachine):
     def a_worker_sweeps(self, number: int, limit: int, lost: int | None) -> None:
         worker = self.staff[number]
         waiting = {order.order_id: order for order in self.book.due()}
+        foretold, count = claims.waiting(worker.sql, limit=9)
+        assert ({one.order_id for one in foretold}, count) == (set(waiting), len(waiting))
         claim = uuid4()
         # Where the answer is lost there is room for all: what a repeated sweep has no room for runs out.
         limit = len(FIELDS) if lost else limit

@@ -23,7 +23,6 @@ from order_entry_project.embedded.stack import Stack, embedded_stack
 _ADMIN = "admin"
 _HOST = "127.0.0.1"
 _PATIENCE = 60.0
-_RETRY_SECONDS = 300.0
 
 
 class Command(BaseCommand):
@@ -63,6 +62,8 @@ def _run(console: Console, *, rate: float, port: int, folder: Path) -> None:
             stack.service("web", "-m", "gunicorn", "-c", "order_entry_project/gunicorn.conf.py")
         )
         running.enter_context(stack.service("consume_orders"))
+        retrying = ("manage.py", "retry_pending_routes", "--daemon")
+        running.enter_context(stack.service("retry_pending_routes", *retrying))
         _await_port(free, web)
         console.print(_welcome(free, password, stack), highlight=False, soft_wrap=True)
         trickle = ("manage.py", "publish_sample_orders", "0", "--rate", str(rate))
@@ -71,15 +72,11 @@ def _run(console: Console, *, rate: float, port: int, folder: Path) -> None:
 
 
 def _keep_up(stack: Stack, status: Status) -> None:
-    """Until a signal or the failure of a part: show the figures, retry what is parked as cron would."""
-    retry_at = time.monotonic() + _RETRY_SECONDS
+    """Until a signal or the failure of a part: show the figures."""
     with stack.connect() as book:
         while True:
             stack.check()
             status.update(_line(count(book)))
-            if time.monotonic() >= retry_at:
-                stack.manage("retry_pending_routes")
-                retry_at += _RETRY_SECONDS
             time.sleep(1)
 
 
