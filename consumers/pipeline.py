@@ -339,15 +339,24 @@ class Pipeline:
         self._soon()
 
     def _acknowledge(self) -> None:
+        """Redelivered ones once their count is gone from SQL: nobody comes back to what has been acknowledged."""
         if not self._done:
             return
         done, self._done = self._done, []
-        self._transport.ack(done)
-        self._offsets.settled(done)
-        self._passed("acknowledge")
         counted = [delivery for delivery in done if delivery.redelivered]
-        if counted and self._gate.open:
+        if counted and not self._forget(counted):
+            self._done = counted
+            done = [delivery for delivery in done if not delivery.redelivered]
+        if done:
+            self._transport.ack(done)
+            self._offsets.settled(done)
+            self._passed("acknowledge")
+
+    def _forget(self, counted: Sequence[Delivery]) -> bool:
+        """Whether the attempts of these are no longer counted; if not, the gate is closed."""
+        if self._gate.open:
             try:
                 quarantine.forget_attempts(self._sql, counted)
             except SqlUnavailable as error:
                 self._gate.close(error)
+        return self._gate.open
