@@ -35,7 +35,7 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 def test_short_chaos_leaves_nothing_lost_and_nothing_twice(tmp_path: Path, seed: int) -> None:
-    _survive(tmp_path, seed, orders=2_000, rate=150, turn=25, patience=60)
+    _survive(tmp_path, seed, orders=2_000, rate=110, turn=25, patience=60)
 
 
 @pytest.mark.long

@@ -85,14 +85,12 @@ class Workers:
 
     def stop(self, patience: float) -> None:
         """In order; raises if one does not end well within `patience` seconds."""
-        for name in self._running:
+        names = list(self._running)
+        for name in names:
             wait_until(lambda name=name: self.minds_signals(name), what=f"{name} minds signals")
             self.terminate(name)
-        for child in self._running.values():
-            child.stop(patience)
-        codes = {name: child.exit_code() for name, child in self._running.items()}
-        self._running.clear()
-        assert set(codes.values()) <= {0}, f"not all stopped well within {patience:g} s: {codes}"
+        for name in names:
+            wait_until(lambda name=name: self.ended(name), what=f"{name} has stopped", patience=patience)
 
     def kill_all(self) -> None:
         for name in list(self._running):
