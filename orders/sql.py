@@ -29,6 +29,8 @@ _TRANSIENT_CLASSES = ("08", "40", "53", "57")
 _TRANSIENT_STATES = ("25006", "55P03")
 _ROLLED_BACK = ("40001", "40P01")
 _IMMEDIATE_TRIES = 5
+# How much later than the server this side gives a statement up, so that the server says why, seconds.
+_GRACE = 0.25
 _NAME = re.compile(r"/\* (\w+) \*/")
 
 sql_errors = logging.getLogger("sql_errors")
@@ -116,7 +118,7 @@ class Sql:
         }
         parameters.pop("pool", None)
         connection = _Bounded.connect(**parameters)
-        connection.patience = self._patience
+        connection.patience = self._patience + _GRACE
         return connection
 
 

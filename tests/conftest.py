@@ -26,8 +26,12 @@ def postgresql() -> str:
 
 
 @pytest.fixture
-def database(postgresql: str) -> Iterator[Database]:
-    """A fresh migrated database."""
+def database(postgresql: str, django_db_setup: None) -> Iterator[Database]:
+    """A fresh migrated database.
+
+    Django's own test database is set up before: a test may point Django's connection here, and what is set up
+    meanwhile would take this name for its own.
+    """
     with fresh_database(postgresql) as made:
         yield made
 

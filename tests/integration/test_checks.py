@@ -26,20 +26,6 @@ def test_the_embedded_configuration_has_no_fault():
     assert ids() == []
 
 
-def test_a_store_not_supported_yet_is_an_error_that_names_its_key(configure):
-    configure("cache", store="aerospike")
-    configure("idempotency", store="postgresql")
-    (fault,) = run_checks()
-    assert isinstance(fault, Error)
-    assert "cache.store: aerospike is not supported yet" in fault.msg
-    assert "postgresql" in fault.hint
-
-
-def test_seed_hosts_alone_choose_aerospike_for_both_stores(configure):
-    configure("aerospike", seed_hosts=["aerospike-1:3000"])
-    assert ids() == ["order_entry.E001"] * 2
-
-
 def test_credentials_from_safeguard_are_an_error(configure):
     configure("database", credentials_source="safeguard")
     assert ids() == ["order_entry.E002"]
