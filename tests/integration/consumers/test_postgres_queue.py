@@ -189,9 +189,11 @@ def test_a_database_that_takes_no_writes_is_waited_out(embedded: Bench, database
         embedded.loop.until(lambda: publisher.ups > ups)  # noqa: B023 - called within this turn
 
 
-def test_a_database_that_is_not_there_is_named(embedded: Bench, monkeypatch):
-    monkeypatch.setitem(connections["default"].settings_dict, "NAME", "nowhere")
+def test_a_database_that_is_not_there_is_named(embedded: Bench):
     side = embedded.unstarted(consume=True)
-    side.transport.start(side)
-    embedded.loop.until(lambda: side.downs)
+    # Its own context: it ends before the bench gives the connection its own name back.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(connections["default"].settings_dict, "NAME", "nowhere")
+        side.transport.start(side)
+        embedded.loop.until(lambda: side.downs)
     assert 'database "nowhere" does not exist' in side.downs[0]
