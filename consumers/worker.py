@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 
 # How often the book is swept for orders that wait and routes that are unpublished, seconds.
 SWEEP_INTERVAL = 1.0
-_SWEEP_ONCE = 0.1
+# The next one where a sweep found orders: there may be more of them than there were call slots.
+_SWEEP_AGAIN = 0.1
 _IDLE_CHECK = 0.02
 _TIDY_INTERVAL, _TIDY_LIMIT = 10.0, 2000
 # A statement gets this long even where the router is asked to be quicker, seconds.
@@ -63,7 +64,7 @@ class Worker:
         avro.schemas(config.mq.avro_schemas)
         self._snapshots = snapshots
         self._once = once
-        self._interval = _SWEEP_ONCE if once else SWEEP_INTERVAL
+        self._interval = _SWEEP_AGAIN if once else SWEEP_INTERVAL
         self._drain_timeout = config.service.drain_timeout
         self._stopping = False
         self.tally = Tally()
@@ -163,7 +164,7 @@ class Worker:
     def _sweep(self) -> None:
         if self._stopping:
             return
-        found = self._pipeline.sweep()
+        found = swept = self._pipeline.sweep()
         if self._publishes:
             found |= self._outbox.relay()
         self._routing.dispatcher.flush()
@@ -171,7 +172,7 @@ class Worker:
         self._beat()
         if self._once and not found and self._pipeline.idle:
             self._transport.depth(self._stop_if_empty)
-        self._reactor.call_later(self._interval, self._sweep)
+        self._reactor.call_later(_SWEEP_AGAIN if swept else self._interval, self._sweep)
 
     def _check_stores(self) -> None:
         """What is wrong with a store's set-up is said at start; work goes on, SQL serves."""

@@ -123,7 +123,7 @@ class Dispatcher:
             case State.CLOSED:
                 return self.free
             case State.HALF_OPEN:
-                return min(1, self.free)
+                return 0 if self._in_flight else min(1, self.free)
             case State.OPEN:
                 return 0
 

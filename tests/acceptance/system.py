@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -63,6 +63,13 @@ class System:
     registry: Simulator
     broker: str | None
     stack: ExitStack = field(default_factory=ExitStack)
+
+    @contextmanager
+    def configured(self, **settings: str) -> Iterator[System]:
+        """The same with other `settings` (SECTION__KEY); what is started in it ends with the block."""
+        named = {f"ORDER_ENTRY__{name}": value for name, value in settings.items()}
+        with ExitStack() as stack:
+            yield replace(self, env=self.env | named, stack=stack)
 
     def manage(self, *arguments: str, expect: int = 0) -> str:
         """The standard output of a command that ends by itself."""

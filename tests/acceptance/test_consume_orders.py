@@ -160,13 +160,13 @@ def test_an_order_posted_to_the_api_is_routed_and_published_within_two_seconds(e
 
 
 def test_a_worker_killed_at_work_loses_nothing_and_routes_nothing_twice(quorum):
+    quorum.env["ORDER_ENTRY__ROUTER__CLAIM"] = "5s"
     quorum.router.turn(latency_ms=200)
     worker = quorum.start("consume_orders")
     quorum.publish(*orders(400))
     wait_until(lambda: quorum.statuses().get("ROUTED", 0) > 50, what="some are routed")
     os.kill(worker.pid, signal.SIGKILL)
     quorum.router.turn(latency_ms=1)
-    quorum.env["ORDER_ENTRY__ROUTER__CLAIM"] = "5s"
     quorum.start("consume_orders", name="second")
 
     wait_until(lambda: quorum.statuses() == {"ROUTED": 400}, what="all are routed")

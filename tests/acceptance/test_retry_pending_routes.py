@@ -30,11 +30,7 @@ def running(postgresql, tmp_path_factory):
 def book(running):
     """An empty one, and a router that answers at once."""
     running.router.turn(latency_ms=1, refusal_rate=0)
-    with running.database.connect() as connection:
-        connection.execute(
-            "SET session_replication_role = replica;"
-            "DELETE FROM order_routes; DELETE FROM order_events; DELETE FROM orders"
-        )
+    running.database.empty()
     return running
 
 
