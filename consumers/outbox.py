@@ -54,6 +54,12 @@ class Outbox:
         self._mark = mark
         self._unanswered = 0
         self._relayed = 0
+        self._behind = False
+
+    @property
+    def behind(self) -> bool:
+        """Whether there may be more for the relay: its last batch was a full one and is getting through."""
+        return self._behind
 
     @property
     def idle(self) -> bool:
@@ -79,6 +85,7 @@ class Outbox:
             self._gate.close(error)
             return False
         self._relayed = len(routes)
+        self._behind = len(routes) == self._batch_size
         self.publish(routes, self._relay_answered)
         return bool(routes)
 
@@ -106,8 +113,9 @@ class Outbox:
         on_outcome(route.id, outcome)
 
     def _relay_answered(self, attempt_id: UUID, outcome: Outcome) -> None:
-        del attempt_id, outcome
+        del attempt_id
         self._relayed -= 1
+        self._behind &= outcome is Outcome.CONFIRMED
 
 
 def _message(route: Unpublished) -> Message:

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 # How often the book is swept for orders that wait and routes that are unpublished, seconds.
 SWEEP_INTERVAL = 1.0
-# The next one where a sweep found orders: there may be more of them than there were call slots.
+# The next one where there may be more than there were call slots, or than a batch of the relay holds.
 _SWEEP_AGAIN = 0.1
 _IDLE_CHECK = 0.02
 _TIDY_INTERVAL, _TIDY_LIMIT = 10.0, 2000
@@ -172,7 +172,8 @@ class Worker:
         self._beat()
         if self._once and not found and self._pipeline.idle:
             self._transport.depth(self._stop_if_empty)
-        self._reactor.call_later(_SWEEP_AGAIN if swept else self._interval, self._sweep)
+        again = swept or self._outbox.behind
+        self._reactor.call_later(_SWEEP_AGAIN if again else self._interval, self._sweep)
 
     def _check_stores(self) -> None:
         """What is wrong with a store's set-up is said at start; work goes on, SQL serves."""
