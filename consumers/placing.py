@@ -126,6 +126,7 @@ class Placing:
                     version=2 if entry.halted else 1,
                     updated_at=entry.at,
                     routed_at=None,
+                    written_at=entry.at,
                 )
             )
         if records:

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -51,8 +51,12 @@ class StatusCache:
         version: int,
         updated_at: datetime,
         routed_at: datetime | None,
+        written_at: datetime,
     ) -> Record:
-        """The record of an order in this state; `core`: its encoded fields."""
+        """The record of an order in this state; `core`: its encoded fields.
+
+        `written_at`: now, by SQL's clock where that has just been told: a worker's own may be wrong.
+        """
         bins: Bins = {
             "value": documents.status_document(core, status=status, route=route, updated_at=updated_at),
             "status": status.value,
@@ -60,7 +64,7 @@ class StatusCache:
             "counterparty": order.counterparty,
             "created_at": documents.time_text(order.created_at),
             "routed_at": documents.time_text(routed_at) if routed_at else None,
-            "written_at": int(time.time()),
+            "written_at": int(written_at.timestamp()),
         }
         return Record(self.key(order.order_id), bins, version, self.ttl)
 
@@ -79,6 +83,7 @@ class StatusCache:
             version=order.version,
             updated_at=order.updated_at,
             routed_at=order.routed_at,
+            written_at=datetime.now(UTC),
         )
 
     def put(self, order: Order) -> None:
@@ -108,7 +113,7 @@ class StatusCache:
             return None
 
     def _fresh(self, bins: Read) -> bool:
-        return bins["status"] in FINAL or time.time() - int(bins["written_at"]) <= self._max_age
+        return bins["status"] in FINAL or abs(time.time() - int(bins["written_at"])) <= self._max_age
 
 
 def from_settings(store: Store | None = None) -> StatusCache:

@@ -65,6 +65,7 @@ class Settled:
             version=self.change.version,
             updated_at=self.change.at,
             routed_at=self.change.at if self.status is Status.ROUTED else None,
+            written_at=self.change.at,
         )
 
 
