@@ -102,6 +102,14 @@ class RabbitMQ:
         """A `rabbitmqctl` under way."""
         return self._child([installed("rabbitmqctl", package="rabbitmq-server"), "--quiet", *arguments])
 
+    def messages(self, queue: str) -> int:
+        """In the queue, delivered ones included."""
+        for line in self._made.ctl("list_queues", "name", "messages", "--no-table-headers").splitlines():
+            name, count = line.split("\t")
+            if name == queue:
+                return int(count)
+        raise AssertionError(f"the broker has no queue {queue}")
+
     def pause(self) -> None:
         os.kill(self._pid, signal.SIGSTOP)
 
