@@ -160,7 +160,7 @@ def test_an_order_posted_to_the_api_is_routed_and_published_within_two_seconds(e
 
 
 def test_a_worker_killed_at_work_loses_nothing_and_routes_nothing_twice(quorum):
-    quorum.env["ORDER_ENTRY__ROUTER__CLAIM"] = "5s"
+    quorum.env |= {"ORDER_ENTRY__ROUTER__CLAIM": "5s", "ORDER_ENTRY__MQ__REPUBLISH_AFTER": "2s"}
     quorum.router.turn(latency_ms=200)
     worker = quorum.start("consume_orders")
     quorum.publish(*orders(400))
