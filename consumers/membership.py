@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any, LiteralString
 
@@ -26,13 +26,13 @@ WHERE locktype = 'advisory' AND classid = %s::bigint::oid AND objsubid = 2 AND g
 
 
 class Membership:
-    """One member of `group`; `parameters()` is asked before each connection.
+    """One member of `group`; `connect()` makes each connection, autocommitting.
 
     A `psycopg.Error` from any method ends the membership: all partitions are lost, and `join` begins anew.
     """
 
-    def __init__(self, parameters: Callable[[], Mapping[str, Any]], *, group: str) -> None:
-        self._parameters = parameters
+    def __init__(self, connect: Callable[[], psycopg.Connection[Any]], *, group: str) -> None:
+        self._connect = connect
         self._members_class = _hash(f"members of {group}")
         self._partitions_class = _hash(f"partitions of {group}")
         self._connection: psycopg.Connection[Any] | None = None
@@ -44,7 +44,7 @@ class Membership:
 
     def join(self) -> None:
         self.leave()
-        self._connection = psycopg.connect(**self._parameters(), autocommit=True)
+        self._connection = self._connect()
         while not self._try_lock(self._members_class, secrets.randbelow(2**31)):
             pass
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -29,19 +29,19 @@ _STATEMENT_BYTES = 16 * 2**20
 
 
 class PostgresQueue:
-    """A `Transport`. `consume` and `publish` name queues; `parameters()` is asked before each connection."""
+    """A `Transport`. `consume` and `publish` name queues; `connect()` makes each connection, autocommitting."""
 
     def __init__(
         self,
         reactor: Reactor,
-        parameters: Callable[[], Mapping[str, Any]],
+        connect: Callable[[], psycopg.Connection[Any]],
         *,
         consume: str | None,
         publish: str | None,
         prefetch: int,
     ) -> None:
         self._reactor = reactor
-        self._parameters = parameters
+        self._open = connect
         self._consume = consume
         self._publish = publish
         self._prefetch = prefetch
@@ -109,7 +109,7 @@ class PostgresQueue:
     def _connect(self) -> None:
         self._timer = None
         try:
-            session = Session.open(self._parameters(), self._consume, self._on_notify)
+            session = Session.open(self._open(), self._consume, self._on_notify)
         except psycopg.Error as error:
             self._lose(error)
             return

@@ -125,9 +125,11 @@ class Session:
         connection.add_notify_handler(lambda _: on_notify())
 
     @classmethod
-    def open(cls, parameters: Mapping[str, Any], queue: str | None, on_notify: Callable[[], None]) -> Self:
-        """Connect, and where there is a `queue` to consume from become one of its sessions."""
-        session = cls(psycopg.connect(**parameters, autocommit=True), on_notify)
+    def open(
+        cls, connection: psycopg.Connection[Any], queue: str | None, on_notify: Callable[[], None]
+    ) -> Self:
+        """Where there is a `queue` to consume from, become one of its sessions."""
+        session = cls(connection, on_notify)
         try:
             session._durable = session._commit_lazily()
             if queue is not None:

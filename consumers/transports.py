@@ -18,6 +18,7 @@ from consumers.membership import Membership
 from consumers.offsets import StreamPosition
 from consumers.partitioned import PartitionedTransport
 from consumers.postgres_queue import PostgresQueue
+from orders import sql
 
 if TYPE_CHECKING:
     from consumers.offsets import Offsets
@@ -63,7 +64,7 @@ def make_worker_transport(
 
     return PartitionedTransport(
         reactor,
-        Membership(_connection_parameters, group=mq.consumer_group),
+        Membership(_connect, group=mq.consumer_group),
         queues,
         make_side=side,
         on_left=left,
@@ -107,19 +108,17 @@ def _amqp(
 
 
 def _embedded(reactor: Reactor, source: str | None, target: str | None) -> Transport:
-    return PostgresQueue(
-        reactor, _connection_parameters, consume=source, publish=target, prefetch=settings.CONFIG.prefetch
-    )
+    return PostgresQueue(reactor, _connect, consume=source, publish=target, prefetch=settings.CONFIG.prefetch)
 
 
-def _connection_parameters() -> dict[str, Any]:
-    """Django's own, as psycopg's own: credentials may have changed since the last connection."""
+def _connect() -> psycopg.Connection[Any]:
+    """As Django would now: credentials may have changed since the last connection."""
     parameters = connections["default"].get_connection_params()
     for name in ("context", "pool"):
         parameters.pop(name, None)
     milliseconds = _PATIENCE * 1000
-    return {
-        **parameters,
+    parameters |= {
+        "autocommit": True,
         "cursor_factory": psycopg.Cursor,
         "application_name": f"{settings.CONFIG.service.name} queue",
         "connect_timeout": _PATIENCE,
@@ -128,3 +127,4 @@ def _connection_parameters() -> dict[str, Any]:
         "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
         "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
     }
+    return sql.connect(patience=_PATIENCE, **parameters)

@@ -63,6 +63,16 @@ class _Bounded(psycopg.Connection[Any]):
         return super().wait(*args, **kwargs)
 
 
+def connect(*, patience: float, **parameters: Any) -> psycopg.Connection[Any]:
+    """A connection on which no wait is longer than `patience` seconds and a little.
+
+    `parameters`: psycopg's; they are to tell the server to give up after `patience`.
+    """
+    connection = _Bounded.connect(**parameters)
+    connection.patience = patience + _GRACE
+    return connection
+
+
 class Sql:
     """A connection that is made on first use and again after a loss; `patience` (seconds) bounds every wait."""
 
@@ -117,9 +127,7 @@ class Sql:
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
         }
         parameters.pop("pool", None)
-        connection = _Bounded.connect(**parameters)
-        connection.patience = self._patience + _GRACE
-        return connection
+        return connect(patience=self._patience, **parameters)
 
 
 @cache

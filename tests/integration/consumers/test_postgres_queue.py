@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 from django.db import connections
 
-from consumers import postgres_queue
+from consumers import postgres_queue, transports
 from consumers.postgres_session import Session
 from consumers.transport import Message, Outcome
 from tests.integration.consumers.benches import Bench
@@ -197,3 +198,20 @@ def test_a_database_that_is_not_there_is_named(embedded: Bench):
         side.transport.start(side)
         embedded.loop.until(lambda: side.downs)
     assert 'database "nowhere" does not exist' in side.downs[0]
+
+
+def test_a_server_that_stands_still_is_given_up_and_connected_to_again(
+    embedded: Bench, database: Database, monkeypatch
+):
+    monkeypatch.setattr(transports, "_PATIENCE", 1)
+    consumer = embedded.consumer()
+    with database.connect() as book:
+        ((server,),) = book.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = %s AND application_name LIKE '%% queue'",
+            [database.name],
+        )
+    os.kill(server, signal.SIGSTOP)
+    try:
+        embedded.loop.until(lambda: consumer.downs and consumer.ups == 2)
+    finally:
+        os.kill(server, signal.SIGCONT)
