@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from consumers.transport import Message, Outcome, Transport
@@ -52,15 +51,9 @@ class SamplePublishing:
 
     def run(self) -> None:
         """Until all is confirmed, something fails, or SIGINT or SIGTERM asks for an end."""
-        before = {
-            number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
+        with self._reactor.on_signals({signal.SIGINT, signal.SIGTERM}, self._finish):
             self._transport.start(self)
             self._reactor.run()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def on_up(self) -> None:
         self._up = True
@@ -112,9 +105,6 @@ class SamplePublishing:
             self._finish()
         elif not self._rate and self._outstanding <= _IN_FLIGHT // 2:
             self._fill(_IN_FLIGHT)
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._reactor.add_callback_threadsafe(self._finish)
 
     def _finish(self) -> None:
         """Send no more; close when what is sent is confirmed."""

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -123,18 +122,17 @@ class Worker:
 
     def run(self) -> Tally:
         """Work until told to stop (SIGTERM, SIGINT) or, with `once`, until all is done."""
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
-        self._check_stores()
-        self._routing.start()
-        self._reactor.call_later(self._interval, self._sweep)
-        self._reactor.call_later(_TIDY_INTERVAL, self._tidy)
-        try:
-            self._reactor.run()
-        finally:
-            self._routing.close()
-            self._sql.close()
-            self._beat()
+        with self._reactor.on_signals({signal.SIGTERM, signal.SIGINT}, self._on_signal):
+            self._check_stores()
+            self._routing.start()
+            self._reactor.call_later(self._interval, self._sweep)
+            self._reactor.call_later(_TIDY_INTERVAL, self._tidy)
+            try:
+                self._reactor.run()
+            finally:
+                self._routing.close()
+                self._sql.close()
+                self._beat()
         return self.tally
 
     def stop(self) -> None:
@@ -156,10 +154,12 @@ class Worker:
             return cache, cache
         return cache, open_store(config.idempotency_store, run=self._sql.run)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        action: Callable[[], None] = self._reactor.stop if self._stopping else self.stop
-        self._reactor.add_callback_threadsafe(action)
+    def _on_signal(self) -> None:
+        """The first one stops in good order, a second one at once."""
+        if self._stopping:
+            self._reactor.stop()
+        else:
+            self.stop()
 
     def _sweep(self) -> None:
         if self._stopping:

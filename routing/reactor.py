@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+import socket
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pika.adapters.select_connection import IOLoop
+
+_MOST_SIGNALS = 64  # read at once
 
 
 class Reactor(IOLoop):  # type: ignore[misc]
@@ -14,6 +19,10 @@ class Reactor(IOLoop):  # type: ignore[misc]
     Note on guarding: pika swallows an exception raised inside a confirm or consume callback (it closes the
     connection without a word and the loop goes on). Every callback handed to pika goes through `guard`, which
     keeps the first error and stops the loop; `run` raises it.
+
+    Note on signals: a handler runs in the midst of anything, and may find this thread holding the very lock it
+    needs to wake the loop. So nothing is done in handlers: Python writes the signal's number to a socket, which
+    the loop reads.
     """
 
     def __init__(self) -> None:
@@ -30,6 +39,30 @@ class Reactor(IOLoop):  # type: ignore[misc]
                 self.fail(error)
 
         return guarded
+
+    @contextmanager
+    def on_signals(self, numbers: Collection[signal.Signals], callback: Callable[[], None]) -> Iterator[None]:
+        """Inside the block each of these signals has `callback` called on the loop. For the main thread only."""
+        reading, writing = socket.socketpair()
+
+        def received(_fd: int, _events: int) -> None:
+            for number in reading.recv(_MOST_SIGNALS):
+                if number in numbers:
+                    callback()
+
+        with reading, writing:
+            reading.setblocking(False)
+            writing.setblocking(False)
+            before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+            woken_before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+            self.add_handler(reading.fileno(), received, self.READ)
+            try:
+                yield
+            finally:
+                self.remove_handler(reading.fileno())
+                signal.set_wakeup_fd(woken_before)
+                for number, handler in before.items():
+                    signal.signal(number, handler)
 
     def fail(self, error: BaseException) -> None:
         """Stop the loop; `run` raises `error`."""
