@@ -69,6 +69,18 @@ def test_a_store_that_fails_changes_nothing_but_the_speed(embedded):
     ]
 
 
+def test_after_a_restore_of_sql_a_raised_epoch_lets_orders_in_again(embedded):
+    publish(embedded, "RESTORED")
+    assert embedded.drain()["routed"] == 1
+    with embedded.database.connect() as connection:
+        # The backup was older than the order; the store remembers it.
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM order_routes; DELETE FROM order_events; DELETE FROM orders")
+    with embedded.configured(IDEMPOTENCY__EPOCH="2") as made:
+        publish(made, "RESTORED")
+        assert made.drain()["routed"] == 1
+
+
 # The registry
 
 
