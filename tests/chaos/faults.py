@@ -6,9 +6,10 @@ Faults of one lane follow each other; the lanes run side by side, so that severa
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tests.chaos.world import World
+from tests.chaos.world import DRAIN_TIMEOUT, World
 
 Fault = Callable[[World, random.Random], Iterator[float]]
 
@@ -22,7 +23,7 @@ def broker_killed(world: World, rng: random.Random) -> Iterator[float]:
     world.broker.kill()
     yield rng.uniform(0.2, 2)
     world.broker.start()
-    yield from _until(world.broker.listening)
+    yield from _until(world.broker.listening, what="the broker listens")
 
 
 def broker_application_restarted(world: World, rng: random.Random) -> Iterator[float]:
@@ -45,7 +46,7 @@ def memory_alarm_and_routed_queue_deleted(world: World, rng: random.Random) -> I
     """Under the alarm nothing more comes into the queue, so that it can be emptied: it takes with it what it holds."""
     yield from _ctl(world, "set_vm_memory_high_watermark", "0")
     yield rng.uniform(1, 3)
-    yield from _until(lambda: _length(world) == 0)
+    yield from _until(lambda: _length(world) == 0, what="the routed queue is empty")
     yield from _ctl(world, "delete_queue", world.system.routed)
     yield from _ctl(world, "set_vm_memory_high_watermark", "absolute", "2GB")
     yield rng.uniform(0.5, 3)
@@ -173,12 +174,11 @@ def supervisor_killed(world: World, rng: random.Random) -> Iterator[float]:
     world.workers.start("supervised")
 
 
-def worker_an_hour_ahead(world: World, rng: random.Random) -> Iterator[float]:
-    yield from _wrong_clock(world, rng, "+1h")
-
-
-def worker_an_hour_behind(world: World, rng: random.Random) -> Iterator[float]:
-    yield from _wrong_clock(world, rng, "-1h")
+def worker_whose_clock_is_an_hour_off(world: World, rng: random.Random) -> Iterator[float]:
+    world.workers.kill("alone")
+    world.workers.start("alone", clock=rng.choice(["+1h", "-1h"]))
+    yield rng.uniform(4, 8)
+    yield from _terminated(world, "alone")
 
 
 LANES: Mapping[str, Sequence[Fault]] = {
@@ -207,19 +207,20 @@ LANES: Mapping[str, Sequence[Fault]] = {
         worker_terminated,
         supervisor_terminated,
         supervisor_killed,
-        worker_an_hour_ahead,
-        worker_an_hour_behind,
+        worker_whose_clock_is_an_hour_off,
     ),
 }
 
 
-def _until(condition: Callable[[], bool]) -> Iterator[float]:
+def _until(condition: Callable[[], bool], *, what: str, patience: float = 60) -> Iterator[float]:
+    until = time.monotonic() + patience
     while not condition():
+        assert time.monotonic() < until, f"not within {patience:g} s: {what}"
         yield _POLL
 
 
 def _ctl(world: World, *arguments: str) -> Iterator[float]:
-    yield from _until(world.broker.ctl(*arguments).finished)
+    yield from _until(world.broker.ctl(*arguments).finished, what=f"rabbitmqctl {' '.join(arguments)}")
 
 
 def _dial(world: World, rng: random.Random, name: str) -> Iterator[float]:
@@ -230,17 +231,12 @@ def _dial(world: World, rng: random.Random, name: str) -> Iterator[float]:
 
 
 def _terminated(world: World, name: str) -> Iterator[float]:
-    yield from _until(lambda: world.workers.minds_signals(name))
+    yield from _until(lambda: world.workers.minds_signals(name), what=f"{name} minds signals")
     world.workers.terminate(name)
-    yield from _until(lambda: world.workers.ended(name))
+    yield from _until(
+        lambda: world.workers.ended(name), what=f"{name} has stopped", patience=DRAIN_TIMEOUT + 10
+    )
     world.workers.start(name)
-
-
-def _wrong_clock(world: World, rng: random.Random, offset: str) -> Iterator[float]:
-    world.workers.kill("alone")
-    world.workers.start("alone", clock=offset)
-    yield rng.uniform(4, 8)
-    yield from _terminated(world, "alone")
 
 
 def _length(world: World) -> int:

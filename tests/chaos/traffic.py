@@ -12,6 +12,8 @@ from order_entry_project.proof.ledger import Sent
 
 _SHARES = Mix(duplicates=0.10, broken=0.01)
 _CONFLICTS = 0.01
+# Not less, whatever chance brings.
+MESSAGES_PER_ORDER = 1.15
 _RECENT = 200  # orders back that a conflict reaches
 
 

@@ -23,6 +23,7 @@ class Workers:
         self._running: dict[str, Child] = {}
         self._ending: set[str] = set()
         self._killed: list[int] = []
+        self._read_to = 0
 
     def start(self, name: str, *, clock: str | None = None) -> None:
         """`clock`: how far this worker's clock is off, such as +1h."""
@@ -77,11 +78,18 @@ class Workers:
         for name, child in self._running.items():
             if name not in self._ending:
                 child.check()
-        for line in self._logs["supervised"].read_text(errors="replace").splitlines():
-            if " ended with " in line and not any(
-                f"worker {pid} ended with -9" in line for pid in self._killed
-            ):
+        for line in self._news():
+            if " ended with " in line and not any(f" {pid} ended with -9" in line for pid in self._killed):
                 raise AssertionError(f"a worker ended by itself: {line}")
+
+    def _news(self) -> list[str]:
+        """What the supervisor and its workers have said since this was asked."""
+        with self._logs["supervised"].open("rb") as log:
+            log.seek(self._read_to)
+            news = log.read()
+        whole = news.rfind(b"\n") + 1
+        self._read_to += whole
+        return news[:whole].decode(errors="replace").splitlines()
 
     def stop(self, patience: float) -> None:
         """In order; raises if one does not end well within `patience` seconds."""

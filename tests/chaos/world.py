@@ -22,6 +22,7 @@ from tests.chaos.workers import Workers
 from tests.servers import redis
 from tests.tcp_proxy import TcpProxy
 
+DRAIN_TIMEOUT = 10  # seconds
 # Every wait of the service bounded tightly, so that a minute holds many outages and their ends.
 _SETTINGS = {
     "MQ__HEARTBEAT": "5s",
@@ -31,7 +32,7 @@ _SETTINGS = {
     "ROUTER__CLAIM": "6s",
     "SERVICE_REGISTRY__LOOKUP_INTERVAL": "1s",
     "SERVICE_REGISTRY__TIMEOUT": "500ms",
-    "SERVICE__DRAIN_TIMEOUT": "10s",
+    "SERVICE__DRAIN_TIMEOUT": f"{DRAIN_TIMEOUT}s",
     "CACHE__STORE": "redis",
     "REDIS__TIMEOUT": "200ms",
 }
