@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.embedded_stack import manage
 from tests.cpu import seconds_of_children
 from tests.processes import commands_of
@@ -28,6 +30,7 @@ def test_the_demo_finds_every_figure_as_demanded_and_leaves_nothing_running(tmp_
         assert not (tmp_path / "order-entry.yaml").exists()
 
 
+@pytest.mark.long
 def test_the_demo_fails_and_names_the_figures_that_are_wrong(tmp_path: Path):
     done = manage(
         "demo",
@@ -42,6 +45,7 @@ def test_the_demo_fails_and_names_the_figures_that_are_wrong(tmp_path: Path):
     assert commands_of(str(tmp_path)) == []
 
 
+@pytest.mark.long
 def test_the_demo_keeps_to_its_own_stack_whatever_the_shell_names(tmp_path: Path):
     done = manage(
         "demo",

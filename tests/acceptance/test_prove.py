@@ -64,6 +64,7 @@ def test_all_promises_are_kept_whatever_step_a_worker_is_killed_at_on_the_embedd
     check_kept(prove(environment(), "--crash-at", "all", "--orders", "30", "--json"), STEPS)
 
 
+@pytest.mark.long
 def test_a_store_of_its_own_tells_no_lies_and_keeps_nothing_of_a_proof(on_rabbitmq, redis_server):
     url = f"redis://127.0.0.1:{redis_server.port}"
     env = {**on_rabbitmq, "ORDER_ENTRY__CACHE__STORE": "redis", "ORDER_ENTRY__REDIS__URL": url}
@@ -121,6 +122,7 @@ def test_a_broker_that_cannot_be_reached_is_said(on_rabbitmq):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_workers_that_cannot_work_are_findings(on_rabbitmq):
     broken = {**on_rabbitmq, "ORDER_ENTRY__MQ__AVRO_SCHEMAS": "/nowhere"}
     done = prove(broken, "--crash-at", "take", "--yes", "--json")

@@ -67,6 +67,7 @@ def test_the_stack_routes_a_trickle_of_orders_and_lets_its_admin_in_until_ctrl_c
         assert run.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.long
 def test_a_killed_run_takes_everything_along_and_starts_again_on_the_next_free_port(tmp_path: Path):
     with running(tmp_path, "--port", str(free_port())) as run:
         run.line_with("Console")
@@ -83,6 +84,7 @@ def test_a_killed_run_takes_everything_along_and_starts_again_on_the_next_free_p
             assert run.end(signal.SIGINT) == 0
 
 
+@pytest.mark.long
 def test_a_part_that_ends_ends_the_run_and_is_named(tmp_path: Path):
     with running(tmp_path, "--port", str(free_port())) as run:
         run.line_with("Console")

@@ -32,7 +32,7 @@ def aerospike_cluster():
         store.close()
 
 
-@pytest.fixture(params=["redis_server_of_its_own", "aerospike_cluster"])
+@pytest.fixture(params=["redis_server_of_its_own", pytest.param("aerospike_cluster", marks=pytest.mark.long)])
 def remote(request):
     return request.getfixturevalue(request.param)
 
