@@ -4,9 +4,15 @@ import ssl
 
 import pytest
 import trustme
+from django.conf import settings
 
+from orders import status_cache
+from orders.stores import choice
 from orders.stores.aerospike import AerospikeStore, aerospike_tls
+from orders.stores.choice import open_store
 from orders.stores.port import StoreUnavailable
+from orders.stores.postgresql import run_in_django
+from tests.book_rows import order_in_book
 from tests.doubles.aerospike.cluster import Cluster
 from tests.integration.orders.stores.benches import new_key, record
 
@@ -104,3 +110,29 @@ def test_a_client_without_tls_is_not_let_in(connect):
 
 def test_a_certificate_that_cannot_be_read_is_a_failure_that_says_so(connect, files):
     fails(connect(aerospike_tls(files["ca"], files["junk"], None)), "tls")
+
+
+@pytest.mark.django_db
+def test_a_cached_order_is_answered_over_mutual_tls_without_a_query(
+    monkeypatch, cluster, files, client, django_assert_num_queries
+):
+    aerospike = settings.CONFIG.aerospike.model_copy(
+        update={
+            "seed_hosts": [f"127.0.0.1:{cluster.nodes[0].port}:{NAME}"],
+            "client_cert": files["both"],
+            "ca_cert": files["ca"],
+        }
+    )
+    cache = settings.CONFIG.cache.model_copy(update={"store": "aerospike"})
+    changed = settings.CONFIG.model_copy(update={"aerospike": aerospike, "cache": cache})
+    monkeypatch.setattr(settings, "CONFIG", changed)
+    choice._shared.cache_clear()
+    order = order_in_book("ORD-TLS")
+    try:
+        status_cache.from_settings().put(order)
+        with django_assert_num_queries(0):
+            response = client.get("/order/ORD-TLS")
+        assert response.json()["orderId"] == "ORD-TLS"
+    finally:
+        open_store("aerospike", run=run_in_django).close()
+        choice._shared.cache_clear()
