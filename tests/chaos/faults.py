@@ -5,9 +5,12 @@ Faults of one lane follow each other; the lanes run side by side, so that severa
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from tests.chaos.world import DRAIN_TIMEOUT, World
 
@@ -146,6 +149,16 @@ def registry_answers_503(world: World, rng: random.Random) -> Iterator[float]:
     world.registry.turn(failure_rate=0.0)
 
 
+def retry_job_beside(world: World, rng: random.Random) -> Iterator[float]:
+    """No fault, but one more that claims orders; sometimes it is killed."""
+    job = world.workers.retry_job()
+    if rng.random() < 0.5:
+        yield rng.uniform(1, 4)
+        os.kill(job.pid, signal.SIGKILL)
+    yield from _until(lambda: job.exit_code() is not None, what="retry_pending_routes has ended")
+    assert job.exit_code() in (0, 1, -signal.SIGKILL), f"{job.log}: status {job.exit_code()}"
+
+
 # The workers
 
 
@@ -168,10 +181,20 @@ def supervisor_terminated(world: World, rng: random.Random) -> Iterator[float]:
     yield from _terminated(world, "supervised")
 
 
-def supervisor_killed(world: World, rng: random.Random) -> Iterator[float]:
+def supervisor_and_workers_killed(world: World, rng: random.Random) -> Iterator[float]:
     world.workers.kill("supervised")
     yield rng.uniform(0, 1)
     world.workers.start("supervised")
+
+
+def supervisor_killed(world: World, rng: random.Random) -> Iterator[float]:
+    orphans = world.workers.orphan()
+    world.workers.start("supervised")
+    yield from _until(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans),
+        what=f"the workers {orphans} have ended with their supervisor",
+        patience=DRAIN_TIMEOUT + 10,
+    )
 
 
 def worker_whose_clock_is_an_hour_off(world: World, rng: random.Random) -> Iterator[float]:
@@ -200,12 +223,13 @@ LANES: Mapping[str, Sequence[Fault]] = {
         router_answers_503,
         router_cut_off,
     ),
-    "registry": (registry_refuses_connections, registry_answers_503),
+    "registry": (registry_refuses_connections, registry_answers_503, retry_job_beside),
     "workers": (
         supervised_worker_killed,
         worker_killed,
         worker_terminated,
         supervisor_terminated,
+        supervisor_and_workers_killed,
         supervisor_killed,
         worker_whose_clock_is_an_hour_off,
     ),

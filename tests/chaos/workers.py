@@ -51,7 +51,23 @@ class Workers:
         ]
 
     def kill(self, name: str) -> None:
-        self._running.pop(name).stop(0)
+        """With all that it has started."""
+        child = self._running.pop(name)
+        os.killpg(child.pid, signal.SIGKILL)
+        child.stop(0)
+
+    def orphan(self) -> list[int]:
+        """Kill the supervisor alone; its workers, which are to end by themselves."""
+        workers = self.supervised()
+        supervisor = self._running.pop("supervised")
+        os.kill(supervisor.pid, signal.SIGKILL)
+        wait_until(lambda: supervisor.exit_code() is not None, what="the supervisor has ended")
+        return workers
+
+    def retry_job(self) -> Child:
+        """A `retry_pending_routes` under way."""
+        argv = dying_with_parent([*MANAGE, "retry_pending_routes"], signal.SIGTERM)
+        return Child(argv, name="retry", log=self._folder / "retry.log", env=self._env)
 
     def minds_signals(self, name: str) -> bool:
         """Whether it is far enough to end in order when told to."""
