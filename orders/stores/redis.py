@@ -66,7 +66,7 @@ class RedisStore:
             "decode_responses": True,
             # Foreign bytes under a key of ours are no reason to fail.
             "encoding_errors": "replace",
-            # RESP2 without a client name: nothing is exchanged before the first command.
+            # RESP2 without a client name: without TLS nothing is exchanged before the first command.
             "protocol": 2,
             "driver_info": None,
         }
@@ -74,6 +74,10 @@ class RedisStore:
         options |= {"password": password} if password else {}
         if url.startswith("rediss:"):
             options |= {"ssl_ca_certs": ca_cert, "ssl_certfile": client_cert, "ssl_keyfile": client_key}
+            # A server sends TLS 1.3's session tickets after the handshake, at any time; the pool takes a connection
+            # on which something waits to be read for a broken one. With a name there is an answer to read at once,
+            # and the tickets with it.
+            options |= {"client_name": "order-entry"}
         self._client = redis.Redis(connection_pool=redis.ConnectionPool.from_url(url, **options))
         self._write = self._client.register_script(_WRITE)
 

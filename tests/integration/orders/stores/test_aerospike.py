@@ -248,7 +248,8 @@ class TestClusters:
         assert set(versions(store, keys).values()) == {4}
 
     def test_a_batch_is_one_request_to_each_node(self, pair, connect):
-        store = connect(pair)
+        # Half of the timeout without an answer is asked again: here nothing is to be that late.
+        store = connect(pair, timeout=60)
         store.write([record(new_key()) for _ in range(500)])
         assert [node.batches for node in pair.nodes] == [1, 1]
 
