@@ -81,3 +81,14 @@ def test_without_the_store_orders_go_their_way_and_it_is_used_again_when_it_is_b
         wait_until(written_again, what="the store is written again")
         said = worker.log.read_text()
         assert said.count("store is down") == said.count("store is up again") == 1
+
+
+def test_a_worker_says_at_its_start_what_is_wrong_with_the_store_s_set_up(database, tmp_path):
+    with Cluster.running() as cluster:
+        cluster.records.nsup_period = 0
+        hosts = json.dumps([f"127.0.0.1:{cluster.nodes[0].port}"])
+        with system(database, tmp_path, AEROSPIKE__SEED_HOSTS=hosts) as made:
+            worker = made.start("consume_orders")
+            made.publish(*orders(20, "ORD"))
+            wait_until(lambda: made.statuses() == {"ROUTED": 20}, what="orders are routed all the same")
+            assert "nsup-period of orders_ns is 0" in worker.log.read_text()

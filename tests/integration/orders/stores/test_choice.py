@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from order_entry_project.neighbours import StatusStore
 from orders import status_cache
 from orders.stores import choice
 from orders.stores.choice import open_store
@@ -58,6 +59,17 @@ def test_each_name_opens_its_store_and_remote_ones_are_shared(remote):
 def test_another_name_is_refused():
     with pytest.raises(ImproperlyConfigured, match="'memcached'"):
         open_store("memcached", run=run_in_django)
+
+
+def test_health_says_once_what_is_wrong_with_the_set_up_of_a_store_that_answers(
+    db, in_aerospike, cluster, caplog, monkeypatch
+):
+    monkeypatch.setattr(StatusStore, "said", set())
+    cluster.records.nsup_period = 0
+    for _ in range(3):
+        StatusStore().run()
+    said = [record.message for record in caplog.records if "nsup-period of orders_ns is 0" in record.message]
+    assert len(said) == 1
 
 
 @pytest.fixture
