@@ -99,6 +99,12 @@ class ModelOrder:
             self.review = True
             self.events.append(Event.REVIEW_REQUIRED)
 
+    def time_passes(self) -> None:
+        """Its claim runs out; it falls due."""
+        self.claim_ran_out = self.claim is not None
+        if self.due is Due.LATER:
+            self.due = Due.NOW
+
     # What persons do; whether they may.
 
     def route_by_hand(self, route: str) -> bool:
