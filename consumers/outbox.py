@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SAY_EVERY = 1.0
+
 
 class Outbox:
     """`republish_after`: seconds a publication may stay unconfirmed before the relay sends it again.
@@ -54,6 +56,8 @@ class Outbox:
         self._mark = mark
         self._unanswered = 0
         self._relayed = 0
+        self._unsaid = 0  # publications that failed since the last warning
+        self._said_at = -_SAY_EVERY
         self._behind = False
 
     @property
@@ -104,13 +108,23 @@ class Outbox:
         if outcome is Outcome.CONFIRMED:
             self._mark(route.id)
         else:
-            logger.warning(
-                "order %s is routed but not published (%s), the relay tries again in %g s",
-                route.order_id,
-                outcome.value,
-                self._republish_after,
-            )
+            self._say_unpublished(route, outcome)
         on_outcome(route.id, outcome)
+
+    def _say_unpublished(self, route: Unpublished, outcome: Outcome) -> None:
+        """Once a second at most: in an outage there is one of these for every order and every try."""
+        self._unsaid += 1
+        now = time.monotonic()
+        if now - self._said_at < _SAY_EVERY:
+            return
+        logger.warning(
+            "routed but not published (%s): %s and %d more; the relay tries again in %g s",
+            outcome.value,
+            route.order_id,
+            self._unsaid - 1,
+            self._republish_after,
+        )
+        self._said_at, self._unsaid = now, 0
 
     def _relay_answered(self, attempt_id: UUID, outcome: Outcome) -> None:
         del attempt_id
