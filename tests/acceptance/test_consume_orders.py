@@ -30,7 +30,7 @@ BROKEN = {
 }
 
 
-@pytest.fixture(params=["quorum", "classic"])
+@pytest.fixture(params=["quorum", pytest.param("classic", marks=pytest.mark.long)])
 def on_rabbitmq(request, database, rabbitmq, tmp_path):
     with system(database, tmp_path, broker=rabbitmq.url, queue_type=request.param) as made:
         yield made

@@ -49,9 +49,8 @@ def check_kept(done, steps):
     assert [finding for case in cases for finding in case["findings"]] == []
 
 
-@pytest.mark.parametrize("step", ["place", "settle", "publish"])
-def test_the_promises_are_kept_when_a_worker_is_killed_where_it_hurts_most(on_rabbitmq, step):
-    check_kept(prove(on_rabbitmq, "--crash-at", step, "--orders", "30", "--yes", "--json"), [step])
+def test_the_promises_are_kept_when_a_worker_is_killed_where_it_hurts_most(on_rabbitmq):
+    check_kept(prove(on_rabbitmq, "--crash-at", "settle", "--orders", "30", "--yes", "--json"), ["settle"])
 
 
 @pytest.mark.long

@@ -35,6 +35,7 @@ def orders(folder: Path) -> int:
         return book.execute("SELECT count(*) FROM orders WHERE status = 'ROUTED'").fetchone()[0]
 
 
+@pytest.mark.long
 def test_the_stack_routes_a_trickle_of_orders_and_lets_its_admin_in_until_ctrl_c(tmp_path: Path):
     port = free_port()
     with running(tmp_path, "--port", str(port), "--rate", "50") as run:

@@ -53,6 +53,7 @@ def on_a_terminal(database, *arguments):
     return code, shown.decode()
 
 
+@pytest.mark.long
 def test_the_exit_code_says_whether_anything_was_found(command, database):
     assert command("stale_orders").returncode == 0
     assert command("repair_cache", "--dry-run").returncode == 0
