@@ -19,6 +19,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos-seed", type=int, help="repeats the faults and messages of a chaos run")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: last, it would keep one worker waiting for the other."""
+    items.sort(key=lambda item: "tests/chaos/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> str:
     """The folder of the run's PostgreSQL socket."""

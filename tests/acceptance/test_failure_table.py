@@ -206,7 +206,9 @@ def test_a_router_that_keeps_failing_is_left_alone_then_probed_then_used_again(e
         wait_until(routed, what="all are routed", patience=15)
 
 
-@pytest.mark.parametrize(("honours", "requests"), [("true", 2), ("false", 1)])
+@pytest.mark.parametrize(
+    ("honours", "requests"), [pytest.param("true", 2, marks=pytest.mark.long), ("false", 1)]
+)
 def test_after_a_kill_an_order_whose_call_was_out_is_called_again_or_goes_before_a_person(
     embedded, honours, requests
 ):

@@ -58,7 +58,8 @@ def test_orders_and_their_marks_are_in_the_store_and_a_redelivery_is_skipped(rem
         assert made.rows("SELECT count(*) FROM store_records") == [(0,)]
 
 
-@pytest.mark.parametrize("failure", [pytest.param("kill", marks=pytest.mark.long), "hang"])
+@pytest.mark.long
+@pytest.mark.parametrize("failure", ["kill", "hang"])
 def test_without_the_store_orders_go_their_way_and_it_is_used_again_when_it_is_back(
     remote, database, tmp_path, failure
 ):
