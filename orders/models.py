@@ -34,6 +34,9 @@ class Order(models.Model):
         max_length=255, help_text="of the message or request that brought the order"
     )
     digest = models.BinaryField(help_text="SHA-256 over the content, see schema.py")
+    traceparent = models.CharField(
+        max_length=55, null=True, help_text="W3C trace context that whatever becomes of the order belongs to"
+    )
 
     status = models.CharField(max_length=16, choices=Status.choices)
     route = models.CharField(max_length=255, null=True)

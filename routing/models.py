@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -30,6 +31,9 @@ class OrderRoute(models.Model):
     endpoint = models.CharField(max_length=255, db_default="")
     http_status = models.IntegerField(null=True)
     latency_ms = models.FloatField(null=True)
+    stages_ms = ArrayField(
+        models.FloatField(), null=True, help_text="how long each stage before the call took, see ledger.py"
+    )
     error = models.TextField(db_default="")
     decided_by = models.CharField(max_length=150)
     reason = models.TextField(db_default="")

@@ -1,0 +1,96 @@
+"""The configuration file as typed settings.
+
+One YAML file, found through ``ORDER_ENTRY_CONFIG`` (else the file that the embedded stack of this checkout
+writes, else none), overridden key by key from the environment: ``ORDER_ENTRY__MQ__BATCH_SIZE=50``.
+Whatever is not understood is refused with its path and what was expected: see `load`. Each section has its class.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from order_entry_project.config import place
+from order_entry_project.config.database import Database
+from order_entry_project.config.mq import Mq
+from order_entry_project.config.place import (
+    BASE_DIR,
+    EMBEDDED_DIR,
+    ENV_PREFIX,
+    ConfigError,
+    is_embedded_stack,
+    names_nothing,
+)
+from order_entry_project.config.routing import Router, ServiceRegistry
+from order_entry_project.config.service import Api, Logs, Service, Telemetry
+from order_entry_project.config.stores import Aerospike, Cache, Idempotency, Redis, SeedHost
+from order_entry_project.config.values import Section
+from order_entry_project.config.whole import Config
+
+__all__ = [
+    "BASE_DIR",
+    "EMBEDDED_DIR",
+    "ENV_PREFIX",
+    "Aerospike",
+    "Api",
+    "Cache",
+    "Config",
+    "ConfigError",
+    "Database",
+    "Idempotency",
+    "Logs",
+    "Mq",
+    "Redis",
+    "Router",
+    "Section",
+    "SeedHost",
+    "Service",
+    "ServiceRegistry",
+    "Telemetry",
+    "is_embedded_stack",
+    "load",
+    "names_nothing",
+]
+
+
+def load() -> Config:
+    """The configuration in force. Raises `ConfigError` with every key at fault."""
+    path = place.path()
+    _refuse_unknown_variables()
+    try:
+        return Config()
+    except ValidationError as error:
+        where = path or "the environment"
+        lines = [f"  {_key(fault['loc'])}: {_explain(fault)}" for fault in error.errors()]
+        raise ConfigError("\n".join([f"The configuration in {where} cannot be used:", *lines])) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not readable as YAML: {error}") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{path or 'the environment'}: {error}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    for name in os.environ:
+        if not name.startswith(ENV_PREFIX):
+            continue
+        section = name[len(ENV_PREFIX) :].split("__")[0].lower()
+        if section not in Config.model_fields:
+            raise ConfigError(f"{name}: unknown section; there are {', '.join(Config.model_fields)}")
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "(whole file)"
+
+
+def _explain(fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "unknown key"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error" and isinstance(fault["input"], dict):
+        return str(message)
+    # A URL may hold a password.
+    secret = any(word in str(part) for part in fault["loc"] for word in ("password", "secret", "url"))
+    return str(message) if secret else f"{message}, got {fault['input']!r}"

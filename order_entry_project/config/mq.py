@@ -1,0 +1,113 @@
+"""The message queue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+
+from order_entry_project.config.values import Count, Name, Seconds, Section, as_seconds
+
+_BROKER_SCHEMES = ("postgresql", "amqp", "amqps")
+
+
+class Mq(Section):
+    broker_url: str = Field(
+        "postgresql://",
+        description="`amqp(s)://[user:password@]host:port[,host:port…][/vhost]`, or `postgresql://`: the "
+        "embedded queue in the order book's own database.",
+    )
+    username: str | None = Field(None, description="Broker user, where the URL has none.")
+    password: SecretStr | None = Field(None, description="Broker password, where the URL has none.")
+    consumer_queue: Name | list[Name] = Field(
+        "TRADE.VALIDATED.ORDERS",
+        description="Queue the orders come from. Several, or a stream, are partitions, which the members of "
+        "consumer_group share out among themselves.",
+    )
+    producer_queue: Name | None = Field(
+        "TRADE.ROUTED.ORDERS", description="Queue routed orders are published to; null: none are."
+    )
+    consumer_group: Name = Field(
+        "order-entry-consumer-group",
+        description="Name the consumers of one group share: at the broker, of partitions and of offsets.",
+    )
+    batch_size: int = Field(200, ge=1, le=10_000, description="Most orders written by one SQL statement.")
+    max_retries: int = Field(
+        3, ge=1, le=100, description="Tries before a message that cannot be stored is quarantined."
+    )
+    prefetch: Count | None = Field(
+        None, le=65535, description="Unacknowledged messages held at once; null: twice router.in_flight."
+    )
+    queue_type: Literal["classic", "quorum", "stream"] = Field(
+        "quorum",
+        description="Type of the queues declared. stream: consumer_queue is read from the group's offset; "
+        "producer_queue is a quorum queue.",
+    )
+    declare: bool = Field(
+        default=False, description="Declare the queues at start; false: they must exist, checked passively."
+    )
+    publish_grace: Seconds = Field(
+        2.0, description="How long an acknowledgement waits for the routed copy's confirm."
+    )
+    republish_after: Seconds = Field(
+        30.0, description="How long a publication may stay unconfirmed before it is sent again."
+    )
+    heartbeat: Annotated[int, BeforeValidator(as_seconds), Field(ge=4, le=600)] = Field(
+        30, description="AMQP heartbeat, seconds."
+    )
+    client_cert: Path | None = Field(
+        None, description="PEM with certificate and key; setting it turns TLS on for amqp:// too."
+    )
+    client_key: Path | None = Field(None, description="Key, where client_cert does not hold it.")
+    ca_cert: Path | None = Field(None, description="CA that signed the broker; null: the system's.")
+    avro_schemas: Path | None = Field(
+        None, description="Folder of further writers' .avsc files, beside those the service ships."
+    )
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in _BROKER_SCHEMES:
+            raise ValueError(f"expected a URL that begins with one of {', '.join(_BROKER_SCHEMES)}://")
+        if parts.query or parts.fragment:
+            raise ValueError(
+                "expected nothing after the virtual host: what else there is to set has its own key"
+            )
+        if parts.scheme != "postgresql":
+            # A port that is no number raises here.
+            hosts = [urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(",")]
+            if not all(host.hostname and host.port != 0 for host in hosts):
+                raise ValueError("expected a host, or several: amqp://host:5672,other:5672")
+        return value
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        if len(set(self.queues)) != len(self.queues) or not self.queues:
+            raise ValueError("consumer_queue: expected one name, or a list of different names")
+        if self.embedded and self.queue_type == "stream":
+            raise ValueError("queue_type stream goes with an amqp(s):// broker_url, not with postgresql://")
+        if self.producer_queue in self.queues:
+            raise ValueError(
+                "producer_queue must differ from consumer_queue: routed orders would come back in"
+            )
+        if self.embedded and self.client_cert:
+            raise ValueError("client_cert goes with an amqp(s):// broker_url, not with postgresql://")
+        if self.client_key and not self.client_cert:
+            raise ValueError("client_key goes with client_cert")
+        return self
+
+    @property
+    def queues(self) -> list[str]:
+        """The names of consumer_queue."""
+        return [self.consumer_queue] if isinstance(self.consumer_queue, str) else self.consumer_queue
+
+    @property
+    def embedded(self) -> bool:
+        return urlsplit(self.broker_url).scheme == "postgresql"
+
+    @property
+    def tls(self) -> bool:
+        return urlsplit(self.broker_url).scheme == "amqps" or self.client_cert is not None

@@ -1,0 +1,50 @@
+"""The service registry and the order router."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from order_entry_project.config.values import Count, Name, Seconds, Section
+
+
+class ServiceRegistry(Section):
+    endpoint: str = Field("127.0.0.1:8090", description="host:port, or a URL, of the registry.")
+    lookup_interval: Seconds = Field(300.0, description="How often the router's endpoint is looked up again.")
+    router_service: Name = Field("order-router", description="Name the router is registered under.")
+    path: str = Field("/services/{name}", description="Path of a look-up.")
+    timeout: Seconds = Field(2.0, description="Longest wait for one answer of the registry.")
+
+    @field_validator("path")
+    @classmethod
+    def _names_the_service(cls, value: str) -> str:
+        if not value.startswith("/") or "{name}" not in value:
+            raise ValueError("expected a path that begins with / and holds {name}")
+        return value
+
+
+class Router(Section):
+    timeout: Seconds = Field(2.0, description="Longest wait for one answer of the router.")
+    max_retries: int = Field(3, ge=0, le=10, description="Calls repeated after the first, within one claim.")
+    in_flight: int = Field(64, ge=1, le=10_000, description="Router calls under way at once, per process.")
+    honours_idempotency_key: bool = Field(
+        default=True,
+        description="The router treats a repeated Idempotency-Key as the same request; false: "
+        "a call that may have been received is never repeated by the machine.",
+    )
+    breaker: Count = Field(
+        10, description="Failed calls in a row after which no more are made for a while: orders are parked."
+    )
+    claim: Seconds = Field(30.0, description="How long a process holds an order it is routing.")
+    backoff: Seconds = Field(0.1, description="Wait before the first retry; doubles, with jitter.")
+    max_backoff: Seconds = Field(300.0, description="Longest wait of a parked order between two routings.")
+    retry_interval: Seconds = Field(
+        300.0, description="How often `retry_pending_routes --daemon` looks for orders that are due."
+    )
+
+    @model_validator(mode="after")
+    def _claim_outlives_a_call(self) -> Self:
+        if self.claim < 2 * self.timeout:
+            raise ValueError(f"claim ({self.claim:g}s) must be at least twice timeout ({self.timeout:g}s)")
+        return self

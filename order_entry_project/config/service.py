@@ -1,0 +1,70 @@
+"""This service itself: its processes, its API, its logs and telemetry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from order_entry_project.config.values import Count, Name, Seconds, Section
+
+
+class Service(Section):
+    name: Name = Field("order-entry", description="Names this service in logs, queues and host checks.")
+    port: int = Field(8081, ge=1, le=65535, description="Port of the API and the console.")
+    bind: str | None = Field(
+        None, description="Address they listen on; null: 127.0.0.1 with the embedded queue, else all of them."
+    )
+    replicas: Count = Field(1, description="Informational: how many instances the deployment runs.")
+    processes: Count = Field(1, description="Consumer processes in one `consume_orders`.")
+    drain_timeout: Seconds = Field(
+        25.0, description="How long a stopping worker may finish what is in flight."
+    )
+    hang_timeout: Seconds = Field(
+        30.0, description="Silence of a worker's loop after which its supervisor kills and restarts it."
+    )
+
+
+class Logs(Section):
+    folder: Path | None = Field(
+        None,
+        description="Existing folder of order_entry.log, router_calls.log and sql_errors.log; null: none of them, "
+        "SQL errors are on the console.",
+    )
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level of the console."
+    )
+    console: Literal["auto", "text", "json"] = Field(
+        "auto", description="Lines on the console; auto: text on a terminal, else JSON."
+    )
+
+    @field_validator("folder")
+    @classmethod
+    def _is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("expected an existing folder")
+        return value
+
+
+class Telemetry(Section):
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port on which consume_orders serves /metrics and /health/ready for all its processes; "
+        "null: it does not. The API has its own /metrics.",
+    )
+
+
+class Api(Section):
+    secret_key: SecretStr | None = Field(
+        None, description="Signs sessions; null: a random one per start, which ends all sessions."
+    )
+    allowed_hosts: list[str] = Field(
+        ["127.0.0.1", "localhost", "[::1]"],
+        description="Host names the API answers to, beside service.name.",
+    )
+    https_only: bool = Field(
+        default=False, description="Redirect to HTTPS and mark cookies secure (behind a TLS proxy)."
+    )

@@ -1,0 +1,85 @@
+"""All sections as one."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from order_entry_project.config import place
+from order_entry_project.config.database import Database
+from order_entry_project.config.mq import Mq
+from order_entry_project.config.routing import Router, ServiceRegistry
+from order_entry_project.config.service import Api, Logs, Service, Telemetry
+from order_entry_project.config.stores import Aerospike, Cache, Idempotency, Redis, StoreName
+
+
+class Config(BaseSettings):
+    """All settings; frozen. Sections as in the file."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=place.ENV_PREFIX,
+        env_nested_delimiter="__",
+        env_parse_none_str="null",
+        validate_default=True,
+    )
+
+    service: Service = Service()
+    mq: Mq = Mq()
+    database: Database = Database()
+    aerospike: Aerospike = Aerospike()
+    redis: Redis = Redis()
+    cache: Cache = Cache()
+    idempotency: Idempotency = Idempotency()
+    service_registry: ServiceRegistry = ServiceRegistry()
+    router: Router = Router()
+    logs: Logs = Logs()
+    telemetry: Telemetry = Telemetry()
+    api: Api = Api()
+
+    @model_validator(mode="after")
+    def _aerospike_has_hosts(self) -> Self:
+        if "aerospike" in (self.cache_store, self.idempotency_store) and not self.aerospike.seed_hosts:
+            raise ValueError(
+                "aerospike.seed_hosts: expected at least one host:port: cache.store or idempotency.store is aerospike"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        path = place.path()
+        if path is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+
+    @property
+    def cache_store(self) -> StoreName:
+        return self.cache.store or ("aerospike" if self.aerospike.seed_hosts else "postgresql")
+
+    @property
+    def idempotency_store(self) -> StoreName:
+        return self.idempotency.store or self.cache_store
+
+    @property
+    def bind(self) -> str:
+        return self.service.bind or ("127.0.0.1" if self.mq.embedded else "0.0.0.0")
+
+    @property
+    def prefetch(self) -> int:
+        return self.mq.prefetch or 2 * self.router.in_flight
