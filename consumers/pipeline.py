@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -240,19 +240,19 @@ class Pipeline:
         self._reject(rejections)
         settled = {work.order.order_id for work in placements.claimed}
         settled |= {rejection.order_id for rejection in placements.rejections if rejection.order_id}
-        for order_id, job in taken.jobs.items():
-            if order_id not in settled:
-                self._owned_by_sql(job, order_id, halted=order_id in placements.halted)
+        owned = [(order_id, job) for order_id, job in taken.jobs.items() if order_id not in settled]
+        self._owned_by_sql(owned, placements.halted)
         self._dispatcher.submit(placements.claimed)
         self._soon()
 
-    def _owned_by_sql(self, job: Job, order_id: str, *, halted: bool) -> None:
-        order_log.known(job, order_id, halted=halted)
-        if halted:
-            self._tally.pending += 1
-        else:
-            self._tally.duplicate()
-        self._done.append(job.delivery)
+    def _owned_by_sql(self, jobs: Sequence[tuple[str, Job]], halted: Collection[str]) -> None:
+        order_log.known(jobs, halted)
+        for order_id, job in jobs:
+            if order_id in halted:
+                self._tally.pending += 1
+            else:
+                self._tally.duplicate()
+            self._done.append(job.delivery)
 
     def _reject(self, rejections: Sequence[Rejection]) -> None:
         if not rejections:

@@ -1,8 +1,12 @@
 """Where log lines go: three files of JSON lines, and the console.
 
 `order_entry.log` has a line for each order's outcome, `router_calls.log` one for each call, `sql_errors.log` one for
-each statement that failed. Files are opened for appending and a line is one write, so that several processes may
-share them; a file that logrotate has moved is opened anew. Secrets of the configuration never get through.
+each statement that failed. Files are opened for appending and whole lines are one write, so that several processes
+may share them; a file that logrotate has moved is opened anew. Secrets of the configuration never get through.
+
+Note on batches: what happened to a batch of orders is one record whose `lines` has a dictionary for each order: its
+message and its fields. They are written as a line each, with one write for all: a record for each order would cost
+ten times as much.
 """
 
 from __future__ import annotations
@@ -12,9 +16,11 @@ import os
 import re
 import socket
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
 from pydantic import BaseModel, SecretStr
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
@@ -24,7 +30,8 @@ if TYPE_CHECKING:
 FILES = ("order_entry", "router_calls", "sql_errors")
 _NAMES = {"levelname": "level", "name": "logger"}
 _FIELDS = ("levelname", "name", "message")
-_PASSWORD_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+@")
+# Fast on lines full of URLs: it begins with plain text, and looks no further than the string a URL stands in.
+_PASSWORD_IN_URL = re.compile(r"""://([^/\s:@"]*):[^/\s@"]+@""")
 _SHORTEST_SECRET = 4
 
 
@@ -37,11 +44,14 @@ class _Redacting:
         text: str = super().format(record)  # type: ignore[misc] # a formatter is the other base
         for secret in self.secrets:
             text = text.replace(secret, "[secret]")
-        return _PASSWORD_IN_URL.sub(r"\1:[secret]@", text)
+        return _PASSWORD_IN_URL.sub(r"://\1:[secret]@", text)
 
 
 class JsonLines(_Redacting, MsgspecFormatter):
-    """One JSON object a line: time, level, logger, instance, message, and what the caller gave as `extra`."""
+    """One JSON object a line: time, level, logger, instance, message, and what the caller gave as `extra`.
+
+    `lines` among that: a line for each of these, see the note on batches.
+    """
 
     def __init__(self) -> None:
         super().__init__(
@@ -54,6 +64,16 @@ class JsonLines(_Redacting, MsgspecFormatter):
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         return {**log_data, "pid": os.getpid()}
 
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        lines = log_data.pop("lines", None)
+        if lines is None:
+            return super().jsonify_log_record(log_data)
+        del log_data["message"]
+        shared = self._encoder.encode(log_data)[:-1] + b","
+        # A line break in a value is escaped: this one is between two lines.
+        each = self._encoder.encode_lines(lines).replace(b"\n{", b"\n" + shared)
+        return (shared + each[1:-1]).decode()
+
 
 class PlainLines(_Redacting, logging.Formatter):
     pass
@@ -61,7 +81,7 @@ class PlainLines(_Redacting, logging.Formatter):
 
 def logging_config(config: Config) -> dict[str, Any]:
     """Django's LOGGING."""
-    _Redacting.secrets = tuple(secrets_of(config))
+    _Redacting.secrets = _as_written(secrets_of(config))
     text = config.logs.console == "text" or (config.logs.console == "auto" and sys.stderr.isatty())
     files = {name: _file(config, name) for name in FILES if config.logs.folder}
     return {
@@ -102,6 +122,12 @@ def secrets_of(section: BaseModel) -> list[str]:
         elif isinstance(value, str) and "://" in value and (password := _password(value)):
             found.append(password)
     return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]
+
+
+def _as_written(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Each as it is and as a JSON text has it; the longest first, lest a part of it be blotted out alone."""
+    forms = {form for secret in secrets for form in (secret, msgspec.json.encode(secret).decode()[1:-1])}
+    return tuple(sorted(forms, key=len, reverse=True))
 
 
 def _password(url: str) -> str | None:

@@ -73,3 +73,4 @@ class Routing:
     def close(self) -> None:
         self.endpoint.stop()
         self._client.close()
+        self.dispatcher.log_calls()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from orders import documents
 
 if TYPE_CHECKING:
     from routing.decisions import Attempt
@@ -11,22 +14,25 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("router_calls")
 
 
-def answered(attempt: Attempt, request: bytes) -> None:
-    if not _logger.isEnabledFor(logging.INFO):
-        return
+def answered(attempts: Collection[Attempt]) -> None:
+    """Written together; an attempt's `work` is to be as it was when the answer came."""
+    if attempts and _logger.isEnabledFor(logging.INFO):
+        lines = [_line(attempt) for attempt in attempts]
+        _logger.info("%d answered", len(lines), extra={"lines": lines})
+
+
+def _line(attempt: Attempt) -> dict[str, Any]:
     work, answer = attempt.work, attempt.answer
-    _logger.info(
-        answer.outcome.value,
-        extra={
-            "orderId": work.order.order_id,
-            "messageId": work.message_id,
-            "attempt": work.attempts + work.tries,
-            "endpoint": attempt.endpoint,
-            "idempotencyKey": work.idempotency_key,
-            "request": request.decode(),
-            "http_status": answer.http_status,
-            "route": answer.route,
-            "error": answer.error,
-            "latency_ms": round(answer.latency_ms, 3),
-        },
-    )
+    return {
+        "message": answer.outcome.value,
+        "orderId": work.order.order_id,
+        "messageId": work.message_id,
+        "attempt": work.attempts + work.tries,
+        "endpoint": attempt.endpoint,
+        "idempotencyKey": work.idempotency_key,
+        "request": documents.router_body(work.core).decode(),
+        "http_status": answer.http_status,
+        "route": answer.route,
+        "error": answer.error,
+        "latency_ms": round(answer.latency_ms, 3),
+    }

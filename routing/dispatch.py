@@ -105,6 +105,7 @@ class Dispatcher:
         self._retrying: set[Claimed] = set()
         self._in_flight = 0
         self._answers: list[Attempt] = []
+        self._unlogged: list[Attempt] = []
         self._parkings: list[Parking] = []
         self._published: list[UUID] = []
         self._turn_due = False
@@ -152,6 +153,11 @@ class Dispatcher:
         if self._published and not self._answers:
             self._soon()
 
+    def log_calls(self) -> None:
+        """Write the lines of the answers that have come since; SQL is not needed for that."""
+        call_log.answered(self._unlogged)
+        self._unlogged.clear()
+
     def drain(self) -> None:
         """Start no more calls and give up the claims under which none is out."""
         self._draining = True
@@ -164,6 +170,7 @@ class Dispatcher:
 
     def _turn(self) -> None:
         self._turn_due = False
+        self.log_calls()
         if not self._gate.open:
             return
         try:
@@ -197,18 +204,15 @@ class Dispatcher:
     def _call(self, work: Claimed, endpoint: str) -> None:
         self._in_flight += 1
         work.tries += 1
-        body = documents.router_body(work.core)
         self._router.post(
             endpoint,
-            body,
+            documents.router_body(work.core),
             idempotency_key=work.idempotency_key,
             traceparent=None,
-            on_answer=partial(self._answered, uuid4(), work, endpoint, body),
+            on_answer=partial(self._answered, uuid4(), work, endpoint),
         )
 
-    def _answered(
-        self, attempt_id: UUID, work: Claimed, endpoint: str, request: bytes, answer: Answer
-    ) -> None:
+    def _answered(self, attempt_id: UUID, work: Claimed, endpoint: str, answer: Answer) -> None:
         self._in_flight -= 1
         _latency[answer.outcome].observe(answer.latency_ms)
         self._passed("route")
@@ -217,8 +221,8 @@ class Dispatcher:
         else:
             self._breaker.succeeded()
         attempt = Attempt(attempt_id, work, endpoint, answer)
-        call_log.answered(attempt, request)
         self._answers.append(attempt)
+        self._unlogged.append(attempt)
         self._soon()
 
     def _settle_accepted(self) -> None:
