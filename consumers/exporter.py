@@ -11,6 +11,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from consumers import instance
+
 if TYPE_CHECKING:
     from consumers.snapshots import Snapshots
 
@@ -27,6 +29,8 @@ def serve(snapshots: Snapshots, *, host: str, port: int, workers: int) -> None:
     """Answer `/metrics`, `/health/live` and `/health/ready` until the process is ended."""
     registry = CollectorRegistry()
     registry.register(snapshots)
+    for collector in instance.collectors:
+        registry.register(collector)
     metrics = make_wsgi_app(registry)
 
     def app(environ: dict[str, Any], start: _Start) -> Iterable[bytes]:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.http import JsonResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -21,6 +22,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from consumers.instance import certificate_watch
 from order_entry_project import neighbours
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Health:
             try:
                 if time.monotonic() - self._asked_at >= FRESH:
                     self._states = asyncio.run(self._ask())
+                    certificate_watch.remind(within=settings.CONFIG.service.certificate_warning)
                     self._asked_at = time.monotonic()
             finally:
                 self._asking.release()

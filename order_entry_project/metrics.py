@@ -13,6 +13,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from consumers import instance
+
 # However many scrape, the book is asked this often, seconds.
 _FRESH = 5.0
 
@@ -84,4 +86,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     book = CollectorRegistry()
     book.register(_book)
+    for collector in instance.collectors:
+        book.register(collector)
     return HttpResponse(generate_latest(registry) + generate_latest(book), content_type=CONTENT_TYPE_LATEST)

@@ -4,6 +4,7 @@ import secrets
 import sys
 from typing import Any
 
+from order_entry_project import build
 from order_entry_project.config import ConfigError, load
 from order_entry_project.logs import logging_config
 
@@ -11,6 +12,9 @@ try:
     CONFIG = load()
 except ConfigError as error:
     sys.exit(f"{error}")
+
+# Asked for when it is wanted: in a checkout it costs a call of git.
+BUILD = build.facts
 
 SECRET_KEY = CONFIG.api.secret_key.get_secret_value() if CONFIG.api.secret_key else secrets.token_urlsafe(50)
 DEBUG = False

@@ -16,13 +16,20 @@ class Service(Section):
     bind: str | None = Field(
         None, description="Address they listen on; null: 127.0.0.1 with the embedded queue, else all of them."
     )
-    replicas: Count = Field(1, description="Informational: how many instances the deployment runs.")
+    replicas: Count = Field(
+        1,
+        description="Informational: how many instances the deployment runs; preflight counts their connections.",
+    )
     processes: Count = Field(1, description="Consumer processes in one `consume_orders`.")
     drain_timeout: Seconds = Field(
         25.0, description="How long a stopping worker may finish what is in flight."
     )
     hang_timeout: Seconds = Field(
         30.0, description="Silence of a worker's loop after which its supervisor kills and restarts it."
+    )
+    certificate_warning: Seconds = Field(
+        21 * 86_400.0,
+        description="How long before a certificate ends health checks and preflight begin to warn of it.",
     )
 
 

@@ -1,0 +1,20 @@
+"""Certificates for tests that no authority of trustme would issue."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import trustme
+
+
+def ending(authority: trustme.CA, name: str, *, days: float) -> trustme.LeafCert:
+    """A certificate for `name` that ends in so many days, or ended so many ago; valid from a year before that."""
+    end = datetime.now(UTC) + timedelta(days=days)
+    return authority.issue_cert(name, not_before=end - timedelta(days=365), not_after=end)
+
+
+def both(certificate: trustme.LeafCert, path: Path) -> Path:
+    """`path`, holding certificate and key."""
+    certificate.private_key_and_cert_chain_pem.write_to_path(path)
+    return path
