@@ -32,6 +32,8 @@ _IMMEDIATE_TRIES = 5
 # How much later than the server this side gives a statement up, so that the server says why, seconds.
 _GRACE = 0.25
 _NAME = re.compile(r"/\* (\w+) \*/")
+# So many of a batch's orders are named in a line about it.
+_NAMED = 10
 
 sql_errors = logging.getLogger("sql_errors")
 
@@ -95,7 +97,7 @@ class Sql:
                 cursor.execute(statement, parameters, prepare=True)
                 return cursor.fetchall() if cursor.description else []
             except psycopg.Error as error:
-                _report(statement, error)
+                _report(statement, parameters, error)
                 if not is_transient(error):
                     raise
                 if error.sqlstate not in _ROLLED_BACK:
@@ -137,16 +139,30 @@ def name_of(statement: str) -> str:
     return match[1] if match else "other"
 
 
-def _report(statement: str, error: psycopg.Error) -> None:
-    """Never the values: the error's detail may hold them."""
+def _report(statement: str, parameters: Mapping[str, Any], error: psycopg.Error) -> None:
+    """Whose orders it was about, but no other value: the error's detail may hold any."""
     name, sqlstate = name_of(statement), error.sqlstate or "none"
     sql_write_errors.labels(name, sqlstate).inc()
+    order_ids = _listed(parameters, "order_id")
     sql_errors.error(
         "%s failed: %s",
         name,
         error.diag.message_primary or type(error).__name__,
-        extra={"statement": name, "sqlstate": sqlstate, "transient": is_transient(error)},
+        extra={
+            "statement": name,
+            "sqlstate": sqlstate,
+            "transient": is_transient(error),
+            "orders": len(order_ids),
+            "orderId": order_ids[:_NAMED],
+            "messageId": _listed(parameters, "message_id")[:_NAMED],
+        },
     )
+
+
+def _listed(parameters: Mapping[str, Any], name: str) -> list[str]:
+    """The parameter `name` of a statement for one row or for many; empty where it has none."""
+    value = parameters.get(name)
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _describe(error: psycopg.Error) -> str:
