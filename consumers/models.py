@@ -16,6 +16,7 @@ class Reason(models.TextChoices):
     MISSING_FIELD = "MISSING_FIELD"
     BAD_VALUE = "BAD_VALUE"
     TOO_LARGE = "TOO_LARGE"
+    BAD_TOKEN = "BAD_TOKEN"  # noqa: S105 - not genuine, not proven to be though that is required, or too old
     CONFLICT = "CONFLICT"  # the same orderId with other content
     POISON = "POISON"  # decodes, but cannot be stored
 

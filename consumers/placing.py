@@ -81,7 +81,10 @@ class Placing:
 
     def _place_together(self, batch: Batch, arrivals: Sequence[Arrival], placements: Placements) -> None:
         deadline = time.monotonic() + self._hold
-        placed = book.place(self._sql, arrivals, claim=batch.claim, hold=self._hold, actor=self._actor)
+        timely = [arrival for arrival in arrivals if arrival.order.order_id not in batch.untimely]
+        placed: dict[str, Placed] = {}
+        if timely:
+            placed = book.place(self._sql, timely, claim=batch.claim, hold=self._hold, actor=self._actor)
         self._passed("place")
         known = [arrival for arrival in arrivals if arrival.order.order_id not in placed]
         if known:
@@ -101,7 +104,10 @@ class Placing:
                 placements.claimed.append(work)
 
     def _recognise(self, batch: Batch, arrivals: Sequence[Arrival], placements: Placements) -> None:
-        """Orders that were in the book already: resumed where they wait, in conflict where they differ."""
+        """Orders that were in the book already: resumed where they wait, in conflict where they differ.
+
+        What is untimely had to be among them.
+        """
         known = claims.claim_known(self._sql, arrivals, claim=batch.claim, hold=self._hold, actor=self._actor)
         for order_id, entry in known.items():
             job = batch.jobs[order_id]
@@ -112,6 +118,10 @@ class Placing:
             elif entry.claimed:
                 entry.claimed.ticket = job
                 placements.claimed.append(entry.claimed)
+        unknown = {arrival.order.order_id for arrival in arrivals} - known.keys()
+        for order_id in unknown & batch.untimely.keys():
+            delivery, error = batch.jobs[order_id].delivery, batch.untimely[order_id]
+            placements.rejections.append(Rejection(delivery, Reason.BAD_TOKEN, error, order_id=order_id))
 
     def _cache_placed(self, fresh: Sequence[Claimed], placed: Mapping[str, Placed]) -> None:
         records = []

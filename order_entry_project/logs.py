@@ -119,6 +119,8 @@ def secrets_of(section: BaseModel) -> list[str]:
             found += secrets_of(value)
         elif isinstance(value, SecretStr):
             found.append(value.get_secret_value())
+        elif isinstance(value, dict):
+            found += [item.get_secret_value() for item in value.values() if isinstance(item, SecretStr)]
         elif isinstance(value, str) and "://" in value and (password := _password(value)):
             found.append(password)
     return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]

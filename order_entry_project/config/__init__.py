@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from order_entry_project.config import place
 from order_entry_project.config.database import Database
@@ -66,6 +67,8 @@ def load() -> Config:
         where = path or "the environment"
         lines = [f"  {_key(fault['loc'])}: {_explain(fault)}" for fault in error.errors()]
         raise ConfigError("\n".join([f"The configuration in {where} cannot be used:", *lines])) from None
+    except SettingsError as error:
+        raise ConfigError(f"the environment: {error}; expected JSON: {error.__cause__}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not readable as YAML: {error}") from None
     except (OSError, ValueError, TypeError) as error:
@@ -92,5 +95,6 @@ def _explain(fault: Any) -> str:
     if fault["type"] == "value_error" and isinstance(fault["input"], dict):
         return str(message)
     # A URL may hold a password.
-    secret = any(word in str(part) for part in fault["loc"] for word in ("password", "secret", "url"))
+    words = "password", "secret", "url", "token_keys"
+    secret = any(word in str(part) for part in fault["loc"] for word in words)
     return str(message) if secret else f"{message}, got {fault['input']!r}"
