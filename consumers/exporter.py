@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from consumers import instance
+from consumers.depths import Depths
+from routing.reactor import Reactor
 
 if TYPE_CHECKING:
     from consumers.snapshots import Snapshots
@@ -23,30 +28,53 @@ _READY_WITHIN = 5.0
 _SLOWEST_CLIENT = 5.0
 
 _Start = Callable[[str, list[tuple[str, str]]], object]
+_App = Callable[[dict[str, Any], _Start], Iterable[bytes]]
 
 
-def serve(snapshots: Snapshots, *, host: str, port: int, workers: int) -> None:
-    """Answer `/metrics`, `/health/live` and `/health/ready` until the process is ended."""
+class _Readiness(Collector):
+    def __init__(self, snapshots: Snapshots, workers: int) -> None:
+        self._snapshots = snapshots
+        self._workers = workers
+
+    @property
+    def ready(self) -> int:
+        return self._snapshots.fresh(_READY_WITHIN)
+
+    @property
+    def complete(self) -> bool:
+        return self.ready >= self._workers
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("worker_processes", "Workers this instance is to have", value=self._workers)
+        yield GaugeMetricFamily("worker_processes_ready", "Workers whose loop turns", value=self.ready)
+
+
+def serve(snapshots: Snapshots, *, host: str, port: int, workers: int, queues: Sequence[str]) -> None:
+    """Answer `/metrics`, `/health/live` and `/health/ready` until the process is ended; watch the queues' depth."""
+    reactor = Reactor()
+    readiness = _Readiness(snapshots, workers)
     registry = CollectorRegistry()
-    registry.register(snapshots)
-    for collector in instance.collectors:
+    for collector in (snapshots, readiness, Depths(reactor, queues), *instance.collectors):
         registry.register(collector)
-    metrics = make_wsgi_app(registry)
+    app = _app(make_wsgi_app(registry), readiness)
+    with make_server(host, port, app, _Server, _Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        reactor.run()
 
+
+def _app(metrics: _App, readiness: _Readiness) -> _App:
     def app(environ: dict[str, Any], start: _Start) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == "/metrics":
-            answer: Iterable[bytes] = metrics(environ, start)
-            return answer
+            return metrics(environ, start)
         if path == "/health/live":
             return _answer(start, up=True)
         if path == "/health/ready":
-            return _answer(start, up=snapshots.fresh(_READY_WITHIN) >= workers)
+            return _answer(start, up=readiness.complete)
         start("404 Not Found", [("Content-Type", "text/plain")])
         return [b"/metrics, /health/live, /health/ready\n"]
 
-    with make_server(host, port, app, _Server, _Handler) as server:
-        server.serve_forever()
+    return app
 
 
 def _answer(start: _Start, *, up: bool) -> list[bytes]:

@@ -1,8 +1,10 @@
 """How the processes of one instance show their metrics at one place, and that their loops turn.
 
 Each worker writes its metrics to a file of its own about once a second, from its loop. Whoever serves the
-instance's metrics adds the files up: counters and histograms of all processes, also of those that are gone, and
-gauges of those that live. A file that has not been written for a while belongs to a loop that hangs.
+instance's metrics puts the files together: counters and histograms of all processes, also of those that are gone,
+and gauges of those that live, added up or the greatest or least of them, as each gauge's `multiprocess_mode`
+says. A file that has not been written for a while belongs to a loop that hangs. What a process that is gone had
+counted goes into one file for all of those: however often workers die, a scrape reads no more files.
 
 Kept in the process and written out, a count costs a third of what it costs in a file shared by processes; the
 price is that a killed process takes up to a second of its counts with it.
@@ -10,18 +12,28 @@ price is that a killed process takes up to a second of its counts with it.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from prometheus_client import REGISTRY, Metric, disable_created_metrics, generate_latest
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Gauge,
+    Metric,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 _SUFFIX = ".prom"
 _ADDED_UP = ("counter", "histogram")
 _ONE_PROCESS_ONLY = ("python_info", "process_start_time_seconds")
+_GONE, _SUPERVISOR = "gone", "supervisor"
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -33,48 +45,101 @@ class Snapshots(Collector):
         self._folder = folder
 
     def write(self) -> None:
-        """What this process has measured."""
-        path = self._folder / f"{os.getpid()}{_SUFFIX}"
-        fresh = path.with_suffix(".new")
-        fresh.write_bytes(generate_latest(REGISTRY))
-        fresh.replace(path)
+        """What this process, a worker, has measured."""
+        self._write(str(os.getpid()), REGISTRY)
+
+    def write_supervisors(self, registry: CollectorRegistry) -> None:
+        """What the supervisor has, in a registry of its own: children inherit the common one with its counts."""
+        self._write(_SUPERVISOR, registry)
+
+    def tidy(self) -> None:
+        """Put what processes that are gone had counted into one file; later, if someone is reading now."""
+        with suppress(BlockingIOError), self._alone(fcntl.LOCK_NB):
+            if gone := [path for path in self._workers() if _is_gone(path)]:
+                registry = CollectorRegistry()
+                registry.register(_Constant(_put_together([self._path(_GONE), *gone])))
+                self._write(_GONE, registry)
+                for path in gone:
+                    path.unlink()
 
     def silence(self, pid: int) -> float | None:
         """Seconds since the process last wrote; None where it has not yet."""
         try:
-            return time.time() - (self._folder / f"{pid}{_SUFFIX}").stat().st_mtime
+            return time.time() - self._path(str(pid)).stat().st_mtime
         except FileNotFoundError:
             return None
 
     def fresh(self, seconds: float) -> int:
-        """How many living processes have written within so many seconds."""
-        silences = [self.silence(pid) for pid in self._living()]
+        """How many living workers have written within so many seconds."""
+        silences = [self.silence(int(path.stem)) for path in self._workers() if not _is_gone(path)]
         return sum(silence is not None and silence <= seconds for silence in silences)
 
     def collect(self) -> Iterator[Metric]:
-        """All processes as one: the sum of each sample."""
-        families: dict[str, Metric] = {}
-        sums: dict[tuple[str, str, tuple[tuple[str, str], ...]], float] = {}
-        for family in self._families():
-            families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
-            for sample in family.samples:
-                if not sample.name.endswith("_created"):
-                    key = (family.name, sample.name, tuple(sorted(sample.labels.items())))
-                    sums[key] = sums.get(key, 0.0) + sample.value
-        for (family_name, sample_name, labels), value in sums.items():
-            families[family_name].add_sample(sample_name, dict(labels), value)
-        yield from families.values()
+        """All processes as one."""
+        with self._alone():
+            merged = _put_together(sorted(self._folder.glob(f"*{_SUFFIX}")))
+        yield from merged
 
-    def _families(self) -> Iterable[Metric]:
-        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
-            alive = _lives(path)
-            for family in text_string_to_metric_families(path.read_text(encoding="utf-8")):
-                if family.name not in _ONE_PROCESS_ONLY and (alive or family.type in _ADDED_UP):
-                    yield family
+    def _workers(self) -> list[Path]:
+        return list(self._folder.glob(f"[0-9]*{_SUFFIX}"))
 
-    def _living(self) -> list[int]:
-        return [int(path.stem) for path in self._folder.glob(f"*{_SUFFIX}") if _lives(path)]
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}{_SUFFIX}"
+
+    def _write(self, name: str, registry: CollectorRegistry) -> None:
+        path = self._path(name)
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(generate_latest(registry))
+        fresh.replace(path)
+
+    @contextmanager
+    def _alone(self, flags: int = 0) -> Iterator[None]:
+        """Nobody reads while a file moves into another: a count seen twice or not at all looks like a restart."""
+        with (self._folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | flags)
+            yield
 
 
-def _lives(path: Path) -> bool:
-    return Path(f"/proc/{path.stem}").exists()
+class _Constant(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _put_together(paths: Iterable[Path]) -> list[Metric]:
+    families: dict[str, Metric] = {}
+    values: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[float]] = {}
+    for family in (family for path in paths for family in _families(path)):
+        families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+        for sample in family.samples:
+            key = (family.name, sample.name, tuple(sorted(sample.labels.items())))
+            values.setdefault(key, []).append(sample.value)
+    rules = {name: _rule(name) for name in families}
+    for (family_name, sample_name, labels), found in values.items():
+        families[family_name].add_sample(sample_name, dict(labels), rules[family_name](found))
+    return list(families.values())
+
+
+def _families(path: Path) -> list[Metric]:
+    """What the file holds; of a process that is gone no gauges: what it had is gone with it."""
+    if not path.exists():
+        return []
+    counts_only = _is_gone(path)
+    return [
+        family
+        for family in text_string_to_metric_families(path.read_text(encoding="utf-8"))
+        if family.name not in _ONE_PROCESS_ONLY and (family.type in _ADDED_UP or not counts_only)
+    ]
+
+
+def _is_gone(path: Path) -> bool:
+    return path.stem == _GONE or (path.stem.isdigit() and not Path(f"/proc/{path.stem}").exists())
+
+
+def _rule(name: str) -> Callable[[list[float]], float]:
+    """How several processes' values become one. prometheus_client has each gauge declare it, but not say it."""
+    gauge = REGISTRY._names_to_collectors.get(name)  # noqa: SLF001 - see above
+    mode = gauge._multiprocess_mode if isinstance(gauge, Gauge) else "sum"  # noqa: SLF001 - see above
+    return {"min": min, "max": max}.get(mode.removeprefix("live"), sum)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prometheus_client import CollectorRegistry, Counter
+
 from routing import backoff
 
 if TYPE_CHECKING:
@@ -53,6 +55,14 @@ class _Children:
         self._running: dict[int, _Child] = {}
         self._due: list[tuple[float, Task]] = []
         self._failures = 0
+        self._registry = CollectorRegistry()
+        self._restarts = Counter(
+            "worker_restarts", "Processes started again, by cause", ["cause"], registry=self._registry
+        )
+        self._hung: set[int] = set()
+        for cause in ("ended", "hung"):
+            self._restarts.labels(cause)
+        snapshots.write_supervisors(self._registry)
 
     @property
     def alive(self) -> bool:
@@ -76,6 +86,7 @@ class _Children:
             if pid == 0:
                 return
             child = self._running.pop(pid)
+            self._snapshots.tidy()
             lived = time.monotonic() - child.started
             if not restart:
                 continue
@@ -86,6 +97,7 @@ class _Children:
                 "%s %d ended with %d, another one starts in %.1f s", child.task.name, pid, code, wait
             )
             self._due.append((time.monotonic() + wait, child.task))
+            self._count(pid)
 
     def restart_due(self) -> None:
         now = time.monotonic()
@@ -101,6 +113,12 @@ class _Children:
             if (now - child.started if silence is None else silence) > self._hang_timeout:
                 logger.error("%s %d hangs, it is killed", child.task.name, pid)
                 os.kill(pid, signal.SIGKILL)
+                self._hung.add(pid)
+
+    def _count(self, pid: int) -> None:
+        self._restarts.labels("hung" if pid in self._hung else "ended").inc()
+        self._hung.discard(pid)
+        self._snapshots.write_supervisors(self._registry)
 
 
 def supervise(tasks: Sequence[Task], snapshots: Snapshots, *, hang_timeout: float) -> None:

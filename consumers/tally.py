@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
 
 from consumers import metrics
+from consumers.models import Reason
 from consumers.transport import Outcome
 
-if TYPE_CHECKING:
-    from consumers.models import Reason
+# Looked up once, and there with a 0 before the first one: rates need that.
+_consumed = cache(metrics.orders_consumed.labels)
+_rejected = {reason: metrics.messages_rejected.labels(reason.value) for reason in Reason}
+_answered = {outcome: metrics.publications.labels(outcome.value) for outcome in Outcome}
 
 # The most recent ones: enough for a 99th percentile, and memory stays flat.
 _LATENCIES = 10_000
@@ -31,9 +36,14 @@ class Tally:
     first_at: float | None = None
     last_at: float | None = None
 
+    def expect(self, queues: Iterable[str]) -> None:
+        """These are counted from 0 on, before their first message."""
+        for queue in queues:
+            _consumed(queue)
+
     def arrived(self, at: float, queue: str) -> None:
         self.taken += 1
-        metrics.orders_consumed.labels(queue).inc()
+        _consumed(queue).inc()
         if self.first_at is None:
             self.first_at = at
 
@@ -51,13 +61,13 @@ class Tally:
 
     def reject(self, reason: Reason) -> None:
         self.rejected += 1
-        metrics.messages_rejected.labels(reason.value).inc()
+        _rejected[reason].inc()
 
     def answered(self, outcome: Outcome) -> None:
         """The routed queue has said what became of a publication."""
         if outcome is Outcome.CONFIRMED:
             self.published += 1
-        metrics.publications.labels(outcome.value).inc()
+        _answered[outcome].inc()
 
     def summary(self) -> dict[str, Any]:
         """Counts, `seconds` from first arrival to last route, `latency_ms` percentiles, None where unknown."""

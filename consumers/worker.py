@@ -67,6 +67,7 @@ class Worker:
         self._drain_timeout = config.service.drain_timeout
         self._stopping = False
         self.tally = Tally()
+        self.tally.expect([queue] if queue else config.mq.queues)
         self._reactor = Reactor()
         self._sql = Sql(patience=max(_LEAST_PATIENCE, min(config.router.timeout, config.mq.heartbeat / 4)))
         gate = SqlGate(self._reactor, self._sql)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from routing.breaker import Breaker
+from routing.breaker import Breaker, State
 from routing.dispatch import Dispatcher, Settled
+from routing.metrics import router_breaker_open, router_calls_in_flight
 from routing.policy import Policy
 from routing.registry import Registry, RouterEndpoint
 from routing.router import RouterClient
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 # Between two probes of a router that keeps failing, seconds.
 _LONGEST_PAUSE = 30.0
+_OPENNESS = {State.CLOSED: 0.0, State.HALF_OPEN: 0.5, State.OPEN: 1.0}
 
 
 class Routing:
@@ -47,6 +50,10 @@ class Routing:
             interval=registry.lookup_interval,
             on_first_outcome=on_ready,
         )
+        breaker = Breaker(failures=router.breaker, base=1.0, cap=_LONGEST_PAUSE)
+        # Asked when metrics are read, not told at every call.
+        router_calls_in_flight.set_function(lambda: self._client.in_flight)
+        router_breaker_open.set_function(lambda: _OPENNESS[breaker.state(now=time.monotonic())])
         self.dispatcher = Dispatcher(
             reactor,
             sql,
@@ -60,7 +67,7 @@ class Routing:
                 base=router.backoff,
                 cap=router.max_backoff,
             ),
-            breaker=Breaker(failures=router.breaker, base=1.0, cap=_LONGEST_PAUSE),
+            breaker=breaker,
             publish_in=publish_in,
             actor=actor,
             on_settled=on_settled,

@@ -109,6 +109,11 @@ class RouterClient:
         """Call slots free now."""
         return len(self._free)
 
+    @property
+    def in_flight(self) -> int:
+        """Calls under way."""
+        return len(self._calls)
+
     def post(
         self,
         endpoint: str,

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
-from orders.metrics import aerospike_write_latency_ms, store_errors
+from prometheus_client import Histogram
+
+from orders.metrics import aerospike_write_latency_ms, store_breaker_open, store_errors, store_read_latency_ms
 from orders.stores.port import Read, Record, RecordsRefused, Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -46,23 +48,20 @@ class Breaker:
         self._rest = first_rest
         self._retry_at = 0.0
         self._complained_at = -_COMPLAINT_INTERVAL
+        self._errors = store_errors.labels(store.name)
+        self._open = store_breaker_open.labels(store.name)
+        self._writes = aerospike_write_latency_ms.labels(store.name)
+        self._reads = store_read_latency_ms.labels(store.name)
 
     @property
     def state(self) -> State:
         return "UP" if self._failure is None else "DOWN"
 
     def write(self, records: Sequence[Record]) -> None:
-        self._through(lambda: self._timed_write(records))
-
-    def _timed_write(self, records: Sequence[Record]) -> None:
-        began = time.perf_counter()
-        try:
-            self._store.write(records)
-        finally:
-            aerospike_write_latency_ms.labels(self.name).observe(1000 * (time.perf_counter() - began))
+        self._through(lambda: _timed(self._writes, lambda: self._store.write(records)))
 
     def read(self, keys: Sequence[str]) -> dict[str, Read]:
-        return self._through(lambda: self._store.read(keys))
+        return self._through(lambda: _timed(self._reads, lambda: self._store.read(keys)))
 
     def remove(self, keys: Sequence[str]) -> None:
         self._through(lambda: self._store.remove(keys))
@@ -85,7 +84,7 @@ class Breaker:
             self._complain(refusal)
             raise
         except StoreUnavailable as failure:
-            store_errors.labels(self.name).inc()
+            self._errors.inc()
             self._failed(failure, probing=probing)
             raise
         self._answered(probing=probing)
@@ -112,6 +111,7 @@ class Breaker:
             else:
                 self._rest = min(self._rest * 2, self._longest_rest)
             self._failure = failure
+            self._open.set(self._rest > 0)
             self._retry_at = self._clock() + self._drawn_rest()
 
     def _answered(self, *, probing: bool) -> None:
@@ -119,6 +119,7 @@ class Breaker:
             return
         with self._lock:
             self._failure = None
+            self._open.set(0)
             self._rest = self._first_rest
         logger.warning("the %s store is up again", self.name)
 
@@ -132,3 +133,12 @@ class Breaker:
 
     def _drawn_rest(self) -> float:
         return self._rest * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards no secret
+
+
+def _timed(latency: Histogram, call: Callable[[], _Result]) -> _Result:
+    """Also of a call that fails: a store's timeouts are what one looks for."""
+    began = time.perf_counter()
+    try:
+        return call()
+    finally:
+        latency.observe(1000 * (time.perf_counter() - began))

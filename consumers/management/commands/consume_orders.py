@@ -7,6 +7,7 @@ import os
 import signal
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -60,13 +61,15 @@ class Command(BaseCommand):
             work = Task("worker", lambda: Worker(queue=queue, passed=passed, snapshots=snapshots).run())
             tasks = [work] * processes
             if port := config.telemetry.metrics_port:
-                tasks.append(
-                    Task(
-                        "exporter",
-                        lambda: exporter.serve(snapshots, host=config.bind, port=port, workers=processes),
-                        beats=False,
-                    )
+                exporting = partial(
+                    exporter.serve,
+                    snapshots,
+                    host=config.bind,
+                    port=port,
+                    workers=processes,
+                    queues=_whose_depth_counts(queue),
                 )
+                tasks.append(Task("exporter", exporting, beats=False))
             supervisor.supervise(tasks, snapshots, hang_timeout=config.service.hang_timeout)
 
     def _show(self, tally: Tally, *, as_json: bool) -> None:
@@ -81,6 +84,14 @@ class Command(BaseCommand):
             if name != "latency_ms":
                 table.add_row(name.replace("_", " "), "unknown" if value is None else str(value))
         Console().print(table)
+
+
+def _whose_depth_counts(queue: str | None) -> list[str]:
+    """Not a stream's: it keeps what has been read."""
+    mq = settings.CONFIG.mq
+    if mq.queue_type == "stream":
+        return []
+    return [queue] if queue else mq.queues
 
 
 def _dies_at(step: str | None) -> Callable[[str], None]:
