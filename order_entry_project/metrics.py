@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +23,8 @@ _WAITING = """/* waiting */
 SELECT count(*) FILTER (WHERE status = 'PLACED'),
        count(*) FILTER (WHERE status = 'PENDING_ROUTE'),
        count(*) FILTER (WHERE needs_review),
-       coalesce(extract(epoch FROM statement_timestamp() - min(placed_at) FILTER (WHERE status = 'PENDING_ROUTE')), 0)
+       coalesce(extract(epoch FROM statement_timestamp() - min(placed_at) FILTER (WHERE NOT needs_review)), 0),
+       coalesce(extract(epoch FROM statement_timestamp() - min(placed_at) FILTER (WHERE needs_review)), 0)
 FROM orders WHERE status IN ('PLACED', 'PENDING_ROUTE') OR needs_review
 """
 _UNPUBLISHED = """/* unpublished */
@@ -53,7 +54,7 @@ class Book(Collector):
 def _of_book() -> Iterator[Metric]:
     with connection.cursor() as cursor:
         cursor.execute(_WAITING)
-        placed, pending, review, oldest = cursor.fetchone()
+        placed, pending, review, *oldest = cursor.fetchone()
         cursor.execute(_UNPUBLISHED)
         unpublished, lag = cursor.fetchone()
         cursor.execute(_REJECTED)
@@ -61,17 +62,26 @@ def _of_book() -> Iterator[Metric]:
     yield _gauge("orders_placed", "Orders under way to their first routing", placed)
     yield _gauge("orders_pending", "Orders that wait as PENDING_ROUTE", pending)
     yield _gauge("orders_in_review", "Orders that wait for a person", review)
-    yield _gauge("oldest_pending_age_seconds", "Age of the oldest order that is PENDING_ROUTE", oldest)
+    yield _by(
+        "oldest_pending_age_seconds",
+        "Age of the oldest order that waits for its route, or for a person",
+        "waits_for",
+        zip(("machine", "person"), oldest, strict=True),
+    )
     yield _gauge("outbox_unpublished", "Routed orders not confirmed by the routed queue", unpublished)
     yield _gauge("outbox_lag_seconds", "Age of the oldest of them", lag)
-    kept = GaugeMetricFamily("rejected_messages", "Messages in quarantine, by reason", labels=["reason"])
-    for reason, count in rejected:
-        kept.add_metric([reason], count)
-    yield kept
+    yield _by("rejected_messages", "Messages in quarantine, by reason", "reason", rejected)
 
 
 def _gauge(name: str, documentation: str, value: float) -> Metric:
     return GaugeMetricFamily(name, documentation, value=float(value))
+
+
+def _by(name: str, documentation: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
+    family = GaugeMetricFamily(name, documentation, labels=[label])
+    for which, value in values:
+        family.add_metric([which], float(value))
+    return family
 
 
 _book = Book()

@@ -99,7 +99,7 @@ class Retry:
     def run(self) -> Summary:
         """Raises `SqlUnavailable` when the book cannot be reached, `RouterUnknown`."""
         try:
-            self._sql.run("SELECT 1", {})
+            self._sql.run("/* ping */ SELECT 1", {})
             self._routing.start()
             self._reactor.run()
         finally:

@@ -53,7 +53,7 @@ class SqlGate:
 
     def _probe(self) -> None:
         try:
-            self._sql.run("SELECT 1", {})
+            self._sql.run("/* ping */ SELECT 1", {})
         except SqlUnavailable:
             self._probe_later()
             return

@@ -14,7 +14,7 @@ from orders.stores.port import Read, Record, StoreUnavailable, newest
 
 Run = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
 
-_WRITE = """
+_WRITE = """/* store_write */
 INSERT INTO store_records AS mine (key, bins, version, expires_at)
 SELECT r.key, r.bins::jsonb, r.version, statement_timestamp() + r.ttl * interval '1 second'
 FROM unnest(%(key)s::text[], %(bins)s::text[], %(version)s::bigint[], %(ttl)s::float8[])
@@ -24,12 +24,12 @@ ON CONFLICT (key) DO UPDATE
 SET bins = excluded.bins, version = excluded.version, expires_at = excluded.expires_at
 WHERE mine.version <= excluded.version OR mine.expires_at <= statement_timestamp()
 """
-_READ = """
+_READ = """/* store_read */
 SELECT key, bins::text FROM store_records
 WHERE key = ANY(%(key)s::text[]) AND (expires_at IS NULL OR expires_at > statement_timestamp())
 """
-_REMOVE = "DELETE FROM store_records WHERE key = ANY(%(key)s::text[])"
-_REMOVE_EXPIRED = """
+_REMOVE = "/* store_remove */ DELETE FROM store_records WHERE key = ANY(%(key)s::text[])"
+_REMOVE_EXPIRED = """/* store_expire */
 DELETE FROM store_records WHERE key IN (
     SELECT key FROM store_records WHERE expires_at <= statement_timestamp()
     ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
@@ -56,7 +56,7 @@ class PostgresStore:
         self._do(_REMOVE, {"key": list(keys)})
 
     def ping(self) -> None:
-        self._do("SELECT 1", {})
+        self._do("/* store_ping */ SELECT 1", {})
 
     def check(self) -> list[str]:
         """The migrations set it up; only that it answers."""

@@ -107,7 +107,8 @@ def test_the_web_instance_counts_its_requests_over_its_processes_and_says_what_w
     assert seen["orders_in_review", ()] == seen["orders_pending", ()] == 7
     assert seen["rejected_messages", (("reason", "UNREADABLE"),)] == 1
     assert (seen["sql_up", ()], seen["outbox_unpublished", ()]) == (1, 0)
-    assert seen["oldest_pending_age_seconds", ()] > 0
+    assert seen["oldest_pending_age_seconds", (("waits_for", "person"),)] > 0
+    assert seen["oldest_pending_age_seconds", (("waits_for", "machine"),)] == 0
     by_view = {
         labels: value
         for (name, labels), value in seen.items()
