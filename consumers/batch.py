@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from consumers import token_policy
+from consumers import token_policy, traces
 from consumers.models import Reason
 from consumers.quarantine import Rejection, message_id_of
 from consumers.token import BadToken
@@ -35,11 +36,14 @@ class Batch:
     """Decoded messages: each order id once, by which `jobs` finds its message.
 
     The claim is made before anything is sent and stays the same when the batch is sent again: after a commit
-    in doubt, orders that bear it are ours. `untimely`: order ids whose genuine messages are too old, or of the
+    in doubt, orders that bear it are ours. Begun at `began` (monotonic).
+    `untimely`: order ids whose genuine messages are too old, or of the
     future, to be taken in, and why; they count as redeliveries of orders that are in the book, and for no more.
     """
 
     claim: UUID = field(default_factory=uuid4)
+    began: float = field(default_factory=time.monotonic)
+    decode_ms: float = 0.0
     jobs: dict[str, Job] = field(default_factory=dict)
     arrivals: list[Arrival] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -53,6 +57,7 @@ def decode(jobs: Iterable[Job]) -> tuple[Batch, list[Job]]:
     batch = Batch()
     again: list[Job] = []
     for job in jobs:
+        traces.arrived(job)
         message_id = message_id_of(job.delivery)
         decoded = _decode_one(job.delivery, message_id, policy, now)
         if isinstance(decoded, Rejection):
@@ -63,9 +68,11 @@ def decode(jobs: Iterable[Job]) -> tuple[Batch, list[Job]]:
             again.append(job)
             continue
         batch.jobs[order.order_id] = job
-        batch.arrivals.append(Arrival(order, message_id))
+        traces.named(job, order_id=order.order_id, message_id=message_id)
+        batch.arrivals.append(Arrival(order, message_id, job.delivery.trace))
         if untimely:
             batch.untimely[order.order_id] = untimely
+    batch.decode_ms = 1000 * (time.monotonic() - batch.began)
     return batch, again
 
 

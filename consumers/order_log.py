@@ -33,6 +33,7 @@ def known(jobs: Collection[tuple[str, Job]], halted: Collection[str]) -> None:
                 "message": "parked: routing is halted" if order_id in halted else "duplicate",
                 "orderId": order_id,
                 "messageId": message_id_of(job.delivery),
+                "trace_id": job.delivery.trace and job.delivery.trace.trace_id,
             }
             for order_id, job in jobs
         ]
@@ -46,6 +47,7 @@ def rejected(rejections: Collection[Rejection]) -> None:
                 "message": "rejected",
                 "orderId": rejection.order_id,
                 "messageId": message_id_of(rejection.delivery),
+                "trace_id": rejection.delivery.trace and rejection.delivery.trace.trace_id,
                 "reason": rejection.reason.value,
                 "error": rejection.error[:500],
             }
@@ -58,16 +60,18 @@ def _end(end: Settled, now: float) -> dict[str, Any]:
     work = end.work
     job: Job | None = work.ticket
     return {
-        "message": _what_became_of(end),
+        "message": what_became_of(end),
         "orderId": work.order.order_id,
         "messageId": work.message_id,
+        "trace_id": work.trace and work.trace.trace_id,
         "status": end.status.value,
         "route": end.route,
         "latency_ms": round(1000 * (now - job.arrived), 3) if job else None,
     }
 
 
-def _what_became_of(end: Settled) -> str:
+def what_became_of(end: Settled) -> str:
+    """In a word or two."""
     if end.change is None:
         return "released" if end.released else "settled by another"
     return "routed" if end.status is Status.ROUTED else "parked"

@@ -10,24 +10,32 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from consumers import metrics
+from consumers import metrics, traces
 from consumers.transport import Message, Outcome
 from orders import documents
 from orders.sql import SqlUnavailable
-from routing.decisions import Unpublished, take_unpublished
+from routing.publications import Unpublished, take_unpublished
 
 if TYPE_CHECKING:
     from consumers.tally import Tally
     from consumers.transport import Transport
+    from orders.spans import OpenSpan
     from orders.sql import Sql
     from routing.sql_gate import SqlGate
 
 logger = logging.getLogger(__name__)
 
 _SAY_EVERY = 1.0
+
+
+class _Sent(NamedTuple):
+    """A route under publication, with its span where the order is sampled."""
+
+    route: Unpublished
+    span: OpenSpan | None
 
 
 class Outbox:
@@ -74,9 +82,10 @@ class Outbox:
         if not routes:
             return
         self._unanswered += len(routes)
+        sent = [_Sent(route, traces.publication(route.trace)) for route in routes]
         self._transport.publish(
-            [_message(route) for route in routes],
-            partial(self._answered, routes, on_outcome, time.monotonic()),
+            [_message(each) for each in sent],
+            partial(self._answered, sent, on_outcome, time.monotonic()),
         )
 
     def relay(self) -> bool:
@@ -95,14 +104,16 @@ class Outbox:
 
     def _answered(
         self,
-        routes: Sequence[Unpublished],
+        sent: Sequence[_Sent],
         on_outcome: Callable[[UUID, Outcome], None],
         began: float,
         index: int,
         outcome: Outcome,
     ) -> None:
         self._unanswered -= 1
-        route = routes[index]
+        route, span = sent[index]
+        if span:
+            span.end({}, error=None if outcome is Outcome.CONFIRMED else outcome.value)
         self._tally.answered(outcome)
         metrics.published.observe(1000 * (time.monotonic() - began))
         if outcome is Outcome.CONFIRMED:
@@ -132,11 +143,15 @@ class Outbox:
         self._behind &= outcome is Outcome.CONFIRMED
 
 
-def _message(route: Unpublished) -> Message:
+def _message(sent: _Sent) -> Message:
+    """The body is the same however often it is sent; the trace context is of this sending."""
+    route = sent.route
+    context = sent.span or route.trace
     return Message(
         documents.routed_message(
             route.core, route=route.route, routed_at=route.decided_at, message_id=route.message_id
         ),
         message_id=f"routed:{route.order_id}",
         correlation_id=route.message_id,
+        headers={"traceparent": context.traceparent} if context else {},
     )

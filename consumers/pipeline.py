@@ -13,11 +13,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from consumers import batch, metrics, order_log, quarantine
+from consumers.acknowledging import Acknowledging
 from consumers.batch import Batch, Job
 from consumers.models import Reason
 from consumers.placing import Placing
@@ -26,14 +26,14 @@ from orders import book
 from orders.lifecycle import Status
 from orders.sql import SqlUnavailable
 from routing import claims
-from routing.decisions import Unpublished
+from routing.publications import Unpublished
 
 if TYPE_CHECKING:
     from consumers.idempotency import Idempotency
     from consumers.offsets import Offsets
     from consumers.outbox import Outbox
     from consumers.tally import Tally
-    from consumers.transport import Delivery, Outcome, Transport
+    from consumers.transport import Delivery, Transport
     from orders.sql import Sql
     from orders.status_cache import StatusCache
     from routing.dispatch import Dispatcher, Settled
@@ -92,18 +92,25 @@ class Pipeline:
         self._gate = gate
         self._cache = cache
         self._idempotency = idempotency
-        self._offsets = offsets
         self._tally = tally
         self._limits = limits
         self._actor = actor
         self._passed = passed
+        self._messages = Acknowledging(
+            reactor,
+            transport,
+            sql,
+            gate,
+            offsets,
+            publish_grace=limits.publish_grace,
+            soon=self._soon,
+            passed=passed,
+        )
         self._placing = Placing(
             sql, cache, hold=limits.hold, tries=limits.max_retries, actor=actor, passed=passed
         )
         self._inbox: deque[Job] = deque()
         self._batch: Batch | None = None  # being processed; kept while SQL is away
-        self._done: list[Delivery] = []
-        self._unconfirmed: dict[UUID, Delivery] = {}
         self._sweep_claim = uuid4()  # the same again where an answer was lost
         self._turn_due = False
         self._draining = False
@@ -116,8 +123,8 @@ class Pipeline:
 
     @property
     def idle(self) -> bool:
-        under_way = self._inbox or self._batch or self._done or self._unconfirmed
-        return not under_way and self._dispatcher.idle and self._outbox.idle
+        under_way = self._inbox or self._batch
+        return not under_way and self._messages.idle and self._dispatcher.idle and self._outbox.idle
 
     # Taking
 
@@ -177,7 +184,7 @@ class Pipeline:
                 self._advance()
             except SqlUnavailable as error:
                 self._gate.close(error)
-        self._acknowledge()
+        self._messages.flush()
 
     def _advance(self) -> None:
         if self._batch is None and self._room():
@@ -209,12 +216,11 @@ class Pipeline:
         while self._inbox and len(taken) < room and not self._inbox[0].delivery.redelivered:
             taken.append(self._inbox.popleft())
         self._passed("take")
-        began = time.monotonic()
         decoded, again = batch.decode(taken)
         self._inbox.extendleft(reversed(again))
         metrics.batch_size.observe(len(taken))
-        metrics.waited.observe(1000 * (began - taken[0].arrived))
-        metrics.decoded.observe(1000 * (time.monotonic() - began))
+        metrics.waited.observe(1000 * (decoded.began - taken[0].arrived))
+        metrics.decoded.observe(decoded.decode_ms)
         self._passed("decode")
         return decoded
 
@@ -252,7 +258,7 @@ class Pipeline:
                 self._tally.pending += 1
             else:
                 self._tally.duplicate()
-            self._done.append(job.delivery)
+            self._messages.done(job.delivery, "parked" if order_id in halted else "duplicate")
 
     def _reject(self, rejections: Sequence[Rejection]) -> None:
         if not rejections:
@@ -265,7 +271,7 @@ class Pipeline:
         order_log.rejected(rejections)
         for rejection in rejections:
             self._tally.reject(rejection.reason)
-            self._done.append(rejection.delivery)
+            self._messages.done(rejection.delivery, "rejected", error=rejection.reason.value)
 
     # After routing
 
@@ -274,13 +280,15 @@ class Pipeline:
         to_publish: list[Unpublished] = []
         for end in settled:
             job: Job | None = end.work.ticket
-            if end.change and end.status is Status.ROUTED:
+            routed = end.change is not None and end.status is Status.ROUTED
+            if routed:
                 self._tally.routed_after(job.arrived if job else None)
-                to_publish += self._publication(end)
             elif end.change:
                 self._tally.pending += 1
-            if job and not end.released and end.attempt_id not in self._unconfirmed:
-                self._done.append(job.delivery)
+            if routed and self._limits.publishes:
+                to_publish.append(self._publication(end))
+            elif job and not end.released:
+                self._messages.done(job.delivery, order_log.what_became_of(end))
         self._publish(to_publish)
         order_log.settled(settled)
         self._soon()
@@ -292,71 +300,27 @@ class Pipeline:
         records = [end.record(self._cache) for end in changed]
         marks = [self._idempotency.record(end.work.order, end.work.message_id) for end in changed]
         if self._cache.store is self._idempotency.store:
-            self._cache.write(records + marks)
+            self._cache.write(records + marks, [end.work.trace for end in changed])
         else:
-            self._cache.write(records)
+            self._cache.write(records, [end.work.trace for end in changed])
             self._idempotency.write(marks)
         self._passed("remember")
 
-    def _publication(self, end: Settled) -> list[Unpublished]:
+    def _publication(self, end: Settled) -> Unpublished:
         """What to publish of a routed order; its message is acknowledged when that is answered."""
-        if not self._limits.publishes:
-            return []
         order_id = end.work.order.order_id
         if end.attempt_id is None or end.route is None or end.change is None:
             raise AssertionError(f"order {order_id} is routed without a route")
         if end.work.ticket:
-            self._unconfirmed[end.attempt_id] = end.work.ticket.delivery
-        return [
-            Unpublished(
-                end.attempt_id, end.route, end.change.at, end.work.message_id, order_id, end.work.core
-            )
-        ]
+            self._messages.after_publication(end.attempt_id, end.work.ticket.delivery)
+        work = end.work
+        return Unpublished(
+            end.attempt_id, end.route, end.change.at, work.message_id, order_id, work.core, work.trace
+        )
 
     def _publish(self, routes: list[Unpublished]) -> None:
         if not routes:
             return
-        self._outbox.publish(routes, self._on_published)
+        self._outbox.publish(routes, self._messages.on_published)
+        self._messages.published_soon([route.id for route in routes])
         self._passed("publish")
-        waiting = [route.id for route in routes if route.id in self._unconfirmed]
-        if waiting:
-            self._reactor.call_later(self._limits.publish_grace, partial(self._acknowledge_anyway, waiting))
-
-    # Acknowledging
-
-    def _on_published(self, attempt_id: UUID, outcome: Outcome) -> None:
-        """Confirmed, returned or refused: the outbox has the order, the message has done its work."""
-        del outcome
-        self._passed("confirm")
-        delivery = self._unconfirmed.pop(attempt_id, None)
-        if delivery:
-            self._done.append(delivery)
-            self._soon()
-
-    def _acknowledge_anyway(self, attempt_ids: Sequence[UUID]) -> None:
-        late = [self._unconfirmed.pop(attempt_id, None) for attempt_id in attempt_ids]
-        self._done.extend(delivery for delivery in late if delivery)
-        self._soon()
-
-    def _acknowledge(self) -> None:
-        """Redelivered ones once their count is gone from SQL: nobody comes back to what has been acknowledged."""
-        if not self._done:
-            return
-        done, self._done = self._done, []
-        counted = [delivery for delivery in done if delivery.redelivered]
-        if counted and not self._forget(counted):
-            self._done = counted
-            done = [delivery for delivery in done if not delivery.redelivered]
-        if done:
-            self._transport.ack(done)
-            self._offsets.settled(done)
-            self._passed("acknowledge")
-
-    def _forget(self, counted: Sequence[Delivery]) -> bool:
-        """Whether the attempts of these are no longer counted; if not, the gate is closed."""
-        if self._gate.open:
-            try:
-                quarantine.forget_attempts(self._sql, counted)
-            except SqlUnavailable as error:
-                self._gate.close(error)
-        return self._gate.open

@@ -12,10 +12,11 @@ import psycopg
 
 from consumers.models import Reason
 from consumers.quarantine import Rejection
-from orders import book
+from orders import book, tracing
 from orders.lifecycle import Status
 from routing import claims
 from routing.claims import Claimed
+from routing.ledger import Ledger
 
 if TYPE_CHECKING:
     from consumers.batch import Batch
@@ -80,28 +81,40 @@ class Placing:
         self._place_or_halve(batch, arrivals[middle:], placements)
 
     def _place_together(self, batch: Batch, arrivals: Sequence[Arrival], placements: Placements) -> None:
-        deadline = time.monotonic() + self._hold
-        timely = [arrival for arrival in arrivals if arrival.order.order_id not in batch.untimely]
-        placed: dict[str, Placed] = {}
-        if timely:
-            placed = book.place(self._sql, timely, claim=batch.claim, hold=self._hold, actor=self._actor)
+        began = time.monotonic()
+        placed = self._write(batch, arrivals)
         self._passed("place")
         known = [arrival for arrival in arrivals if arrival.order.order_id not in placed]
         if known:
             self._recognise(batch, known, placements)
+        deadline = began + self._hold
         fresh = [
-            Claimed(arrival.order, arrival.message_id, Status.PLACED, batch.claim, deadline)
+            Claimed(
+                arrival.order, arrival.message_id, Status.PLACED, batch.claim, deadline, trace=arrival.trace
+            )
             for arrival in arrivals
             if arrival.order.order_id in placed
         ]
+        written = time.monotonic()
         self._cache_placed(fresh, placed)
+        ready = time.monotonic()
+        sql_ms, cache_ms = 1000 * (written - began), 1000 * (ready - written)
         for work in fresh:
             order_id = work.order.order_id
             if placed[order_id].halted:
                 placements.halted.add(order_id)
             else:
-                work.ticket = batch.jobs[order_id]
+                job = work.ticket = batch.jobs[order_id]
+                wait_ms = 1000 * (batch.began - job.arrived)
+                work.ledger = Ledger(wait_ms, batch.decode_ms, sql_ms, cache_ms, ready)
                 placements.claimed.append(work)
+
+    def _write(self, batch: Batch, arrivals: Sequence[Arrival]) -> dict[str, Placed]:
+        timely = [arrival for arrival in arrivals if arrival.order.order_id not in batch.untimely]
+        if not timely:
+            return {}
+        with tracing.sql_write("place", [arrival.trace for arrival in timely]):
+            return book.place(self._sql, timely, claim=batch.claim, hold=self._hold, actor=self._actor)
 
     def _recognise(self, batch: Batch, arrivals: Sequence[Arrival], placements: Placements) -> None:
         """Orders that were in the book already: resumed where they wait, in conflict where they differ.
@@ -117,6 +130,7 @@ class Placing:
                 placements.rejections.append(conflict)
             elif entry.claimed:
                 entry.claimed.ticket = job
+                entry.claimed.trace = job.delivery.trace or entry.claimed.trace
                 placements.claimed.append(entry.claimed)
         unknown = {arrival.order.order_id for arrival in arrivals} - known.keys()
         for order_id in unknown & batch.untimely.keys():
@@ -140,5 +154,5 @@ class Placing:
                 )
             )
         if records:
-            self._cache.write(records)
+            self._cache.write(records, [work.trace for work in fresh])
             self._passed("cache")

@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from orders.tracing import Trace
 
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One message as it came. `tag` and `session` are the transport's own."""
+    """One message as it came. `tag` and `session` are the transport's own; `trace` is the consumer's."""
 
     queue: str
     tag: int
@@ -26,6 +29,7 @@ class Delivery:
     content_type: str | None = None
     headers: Mapping[str, Any] = field(default_factory=dict)
     redelivered: bool = False
+    trace: Trace | None = None
 
 
 @dataclass(slots=True, frozen=True)

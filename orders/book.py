@@ -18,6 +18,7 @@ from orders.models import Order, OrderEvent
 if TYPE_CHECKING:
     from orders.schema import ValidatedOrder
     from orders.sql import Sql
+    from orders.tracing import Trace
 
 
 @dataclass(slots=True, frozen=True)
@@ -26,6 +27,7 @@ class Arrival:
 
     order: ValidatedOrder
     message_id: str
+    trace: Trace | None = None
 
 
 _PLACE = f"""/* place */
@@ -33,13 +35,15 @@ WITH arrived AS (
     SELECT a.*, {halted("a")} AS halted
     FROM unnest(%(order_id)s::text[], %(symbol)s::text[], %(side)s::text[], %(quantity)s::numeric[],
                 %(price)s::numeric[], %(counterparty)s::text[], %(created_at)s::timestamptz[], %(extra)s::text[],
-                %(message_id)s::text[], %(digest)s::bytea[])
-         AS a (order_id, symbol, side, quantity, price, counterparty, created_at, extra, message_id, digest)
+                %(message_id)s::text[], %(digest)s::bytea[], %(traceparent)s::text[])
+         AS a (order_id, symbol, side, quantity, price, counterparty, created_at, extra, message_id, digest,
+               traceparent)
 ),
 placed AS (
     INSERT INTO orders (order_id, symbol, side, quantity, price, counterparty, created_at, extra, message_id,
-                        digest, status, version, due_at, claim, claimed_until)
+                        digest, traceparent, status, version, due_at, claim, claimed_until)
     SELECT order_id, symbol, side, quantity, price, counterparty, created_at, extra::json, message_id, digest,
+           traceparent,
            CASE WHEN halted THEN 'PENDING_ROUTE' ELSE 'PLACED' END,
            CASE WHEN halted THEN 2 ELSE 1 END,
            CASE WHEN halted THEN statement_timestamp() END,
@@ -92,6 +96,7 @@ def _columns(arrivals: Sequence[Arrival]) -> dict[str, Any]:
         "extra": [order.extra for order in orders],
         "message_id": [arrival.message_id for arrival in arrivals],
         "digest": [order.digest for order in orders],
+        "traceparent": [arrival.trace and arrival.trace.traceparent for arrival in arrivals],
     }
 
 

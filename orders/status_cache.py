@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from orders import documents
+from orders import documents, tracing
 from orders.lifecycle import FINAL, Status
 from orders.stores.choice import open_store
 from orders.stores.port import Record, StoreUnavailable
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from orders.models import Order
     from orders.schema import ValidatedOrder
     from orders.stores.port import Bins, Read, Store
+    from orders.tracing import Attributes, Trace
 
 logger = logging.getLogger(__name__)
 
@@ -68,10 +68,19 @@ class StatusCache:
         }
         return Record(self.key(order.order_id), bins, version, self.ttl)
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, records: Sequence[Record], traces: Sequence[Trace | None] = ()) -> None:
         """Write what can be written; SQL serves what cannot. The store says in the log when it is down."""
-        with suppress(StoreUnavailable):
+        began, failure = time.monotonic(), None
+        try:
             self.store.write(records)
+        except StoreUnavailable as error:
+            failure = type(error).__name__
+        attributes: Attributes = {
+            "db.system.name": self.store.name,
+            "db.operation.name": "write",
+            "db.operation.batch.size": len(records),
+        }
+        tracing.record("Aerospike Write", traces, began, attributes, error=failure)
 
     def record_of(self, order: Order) -> Record:
         """The record of an order as the book has it."""

@@ -27,6 +27,7 @@ def _line(attempt: Attempt) -> dict[str, Any]:
         "message": answer.outcome.value,
         "orderId": work.order.order_id,
         "messageId": work.message_id,
+        "trace_id": work.trace and work.trace.trace_id,
         "attempt": work.attempts + work.tries,
         "endpoint": attempt.endpoint,
         "idempotencyKey": work.idempotency_key,

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from orders import tracing
 from orders.documents import Fragments, encode_core
 from orders.halts import halted
 from orders.lifecycle import Status
@@ -25,6 +26,8 @@ from orders.schema import ValidatedOrder
 if TYPE_CHECKING:
     from orders.book import Arrival
     from orders.sql import Sql
+    from orders.tracing import Trace
+    from routing.ledger import Ledger
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +44,8 @@ class Claimed:
     expired: bool = False  # an earlier claim ran out: a call may have gone out already
     tries: int = 0  # calls under this claim
     ticket: Any = None  # whatever the submitter wants back with the outcome
+    trace: Trace | None = None
+    ledger: Ledger | None = None  # of an order that was placed by this process
     core: Fragments = field(init=False)  # encoded once for all documents of the order
 
     def __post_init__(self) -> None:
@@ -62,7 +67,7 @@ class Known:
 
 # The columns of an order as _order() reads them.
 _FIELDS = """o.order_id, o.symbol, o.side, o.quantity, o.price, o.counterparty, o.created_at, o.extra::text,
-             o.digest, o.message_id, o.status, o.attempts, o.key_number"""
+             o.digest, o.message_id, o.status, o.attempts, o.key_number, o.traceparent"""
 # Which orders wait for routing: free ones that are placed or parked.
 _FREE = f"""((o.claimed_until IS NULL OR o.claimed_until <= statement_timestamp()) AND NOT {halted("o")})"""
 _PLACED = "o.status = 'PLACED'"
@@ -141,7 +146,7 @@ def claim_due(sql: Sql, *, limit: int, hold: float, actor: str, claim: UUID | No
     deadline = time.monotonic() + hold
     claim = claim or uuid4()
     rows = sql.run(_CLAIM_DUE, {"limit": limit, "claim": claim, "hold": hold, "actor": actor})
-    return [_claimed(row, claim, deadline, expired=row[13]) for row in rows]
+    return [_claimed(row, claim, deadline, expired=row[14]) for row in rows]
 
 
 @dataclass(slots=True, frozen=True)
@@ -178,7 +183,7 @@ def claim_known(
         "actor": actor,
     }
     return {
-        row[0]: Known(row[14], _claimed(row, claim, deadline, expired=row[13]) if row[15] else None)
+        row[0]: Known(row[15], _claimed(row, claim, deadline, expired=row[14]) if row[16] else None)
         for row in sql.run(_CLAIM_KNOWN, parameters)
     }
 
@@ -192,5 +197,8 @@ def release(sql: Sql, claimed: Iterable[Claimed]) -> None:
 
 
 def _claimed(row: tuple[Any, ...], claim: UUID, deadline: float, *, expired: bool) -> Claimed:
-    order = ValidatedOrder(*row[:9])
-    return Claimed(order, row[9], Status(row[10]), claim, deadline, row[11], row[12], expired)
+    order, message_id = ValidatedOrder(*row[:9]), row[9]
+    trace = tracing.resumed(row[13], order_id=order.order_id, message_id=message_id)
+    return Claimed(
+        order, message_id, Status(row[10]), claim, deadline, row[11], row[12], expired, trace=trace
+    )

@@ -12,10 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from orders.documents import Fragments, encode_core
 from orders.lifecycle import ROUTABLE
-from orders.schema import ValidatedOrder
 from routing.models import Outcome
+from routing.publications import MARK, Publication, marks
 
 if TYPE_CHECKING:
     from orders.sql import Sql
@@ -25,12 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, frozen=True)
 class Attempt:
-    """One call and its answer."""
+    """One call, begun at `called` (monotonic), and its answer."""
 
     id: UUID
     work: Claimed
     endpoint: str
     answer: Answer
+    called: float
 
 
 @dataclass(slots=True, frozen=True)
@@ -54,8 +54,8 @@ _ROUTABLE = "('" + "', '".join(ROUTABLE) + "')"
 _ATTEMPTS = """
     SELECT * FROM unnest(%(order_id)s::text[], %(claim)s::uuid[], %(id)s::uuid[], %(outcome)s::text[],
                          %(route)s::text[], %(endpoint)s::text[], %(http_status)s::int[], %(latency_ms)s::float8[],
-                         %(error)s::text[])
-    AS a (order_id, claim, id, outcome, route, endpoint, http_status, latency_ms, error)
+                         %(error)s::text[], %(stages_ms)s::text[])
+    AS a (order_id, claim, id, outcome, route, endpoint, http_status, latency_ms, error, stages_ms)
 """
 
 _SETTLE_ROUTED = f"""/* settle_routed */
@@ -69,20 +69,18 @@ routed AS (
     RETURNING o.order_id, o.version, o.attempts, a.id
 ),
 decided AS (
-    INSERT INTO order_routes (id, order_id, attempt, outcome, route, endpoint, http_status, latency_ms, decided_by,
-                              decided_at, publish_after)
-    SELECT a.id, a.order_id, r.attempts, 'ACCEPTED', a.route, a.endpoint, a.http_status, a.latency_ms, %(actor)s,
-           statement_timestamp(), statement_timestamp() + %(publish_in)s::float8 * interval '1 second'
+    INSERT INTO order_routes (id, order_id, attempt, outcome, route, endpoint, http_status, latency_ms, stages_ms,
+                              decided_by, decided_at, publish_after)
+    SELECT a.id, a.order_id, r.attempts, 'ACCEPTED', a.route, a.endpoint, a.http_status, a.latency_ms,
+           a.stages_ms::float8[], %(actor)s, statement_timestamp(),
+           statement_timestamp() + %(publish_in)s::float8 * interval '1 second'
     FROM routed r JOIN attempt a ON a.id = r.id
 ),
 told AS (
     INSERT INTO order_events (order_id, sequence, event, actor, at)
     SELECT order_id, version, 'ROUTED', %(actor)s, statement_timestamp() FROM routed
 ),
-marked AS (
-    UPDATE order_routes SET published_at = statement_timestamp()
-    WHERE id = ANY(%(published)s::uuid[]) AND published_at IS NULL
-)
+marked AS ({MARK})
 SELECT id, version, statement_timestamp() FROM routed
 """  # noqa: S608 - composed of constants
 
@@ -164,34 +162,21 @@ SELECT a.id, a.order_id, c.attempts, 'LATE', a.route, a.endpoint, a.http_status,
 FROM counted c JOIN attempt a ON a.id = c.id
 """  # noqa: S608 - composed of constants
 
-_MARK_PUBLISHED = """/* mark_published */
-UPDATE order_routes SET published_at = statement_timestamp()
-WHERE id = ANY(%(published)s::uuid[]) AND published_at IS NULL
-"""
-
-# The relay takes what it is to publish by moving `publish_after` on: another one, or a crash, finds it later.
-_TAKE_UNPUBLISHED = """/* take_unpublished */
-WITH due AS (
-    SELECT id FROM order_routes
-    WHERE published_at IS NULL AND publish_after <= statement_timestamp()
-    ORDER BY publish_after LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-)
-UPDATE order_routes r SET publish_after = statement_timestamp() + %(hold)s::float8 * interval '1 second'
-FROM due, orders o WHERE r.id = due.id AND o.order_id = r.order_id
-RETURNING r.id, r.route, r.decided_at, o.message_id, o.order_id, o.symbol, o.side, o.quantity, o.price,
-          o.counterparty, o.created_at, o.extra::text, o.digest
-"""
-
 
 def settle_routed(
-    sql: Sql, attempts: Sequence[Attempt], *, published: Sequence[UUID], publish_in: float | None, actor: str
+    sql: Sql,
+    attempts: Sequence[Attempt],
+    *,
+    published: Sequence[Publication],
+    publish_in: float | None,
+    actor: str,
 ) -> dict[UUID, Change]:
     """Write accepted routes with their events; by attempt id, those that were ours to write.
 
-    `publish_in`: seconds after which the relay may publish them, None: never. `published`: attempts whose
-    publication is confirmed, marked in the same statement.
+    `publish_in`: seconds after which the relay may publish them, None: never. `published`: confirmed ones,
+    marked in the same statement.
     """
-    parameters = _columns(attempts, actor) | {"publish_in": publish_in, "published": list(published)}
+    parameters = _columns(attempts, actor) | marks(published) | {"publish_in": publish_in}
     settled = {row[0]: Change(row[1], row[2]) for row in sql.run(_SETTLE_ROUTED, parameters)}
     if len(settled) < len(attempts):
         missing = [attempt.id for attempt in attempts if attempt.id not in settled]
@@ -230,30 +215,6 @@ def record_late(sql: Sql, attempts: Sequence[Attempt], *, actor: str) -> None:
         sql.run(_RECORD_LATE, _columns([attempt], actor))
 
 
-@dataclass(slots=True, frozen=True)
-class Unpublished:
-    """An accepted route that the routed queue has not confirmed."""
-
-    id: UUID
-    route: str
-    decided_at: datetime
-    message_id: str
-    order_id: str
-    core: Fragments
-
-
-def take_unpublished(sql: Sql, *, limit: int, hold: float) -> list[Unpublished]:
-    """Take up to `limit` routes that are due for publication, for `hold` seconds."""
-    return [
-        Unpublished(row[0], row[1], row[2], row[3], row[4], encode_core(ValidatedOrder(*row[4:])))
-        for row in sql.run(_TAKE_UNPUBLISHED, {"limit": limit, "hold": hold})
-    ]
-
-
-def mark_published(sql: Sql, published: Sequence[UUID]) -> None:
-    sql.run(_MARK_PUBLISHED, {"published": list(published)})
-
-
 def _columns(attempts: Sequence[Attempt], actor: str) -> dict[str, Any]:
     ordered = sorted(attempts, key=lambda attempt: attempt.work.order.order_id)
     answers = [attempt.answer for attempt in ordered]
@@ -267,5 +228,8 @@ def _columns(attempts: Sequence[Attempt], actor: str) -> dict[str, Any]:
         "http_status": [answer.http_status for answer in answers],
         "latency_ms": [answer.latency_ms for answer in answers],
         "error": [answer.error for answer in answers],
+        "stages_ms": [
+            attempt.work.ledger and attempt.work.ledger.text(attempt.called) for attempt in ordered
+        ],
         "actor": actor,
     }

@@ -12,30 +12,30 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from orders import documents
+from orders import tracing
 from orders.lifecycle import Status
 from orders.sql import SqlUnavailable
-from routing import call_log, claims, decisions
-from routing.breaker import Breaker, State
+from routing import call_log, claims, decisions, publications
+from routing.calls import Calls
 from routing.decisions import Attempt, Change, Parking
-from routing.metrics import orders_parked, orders_routed, router_api_latency_ms
+from routing.metrics import orders_parked, orders_routed
 from routing.models import Outcome
 from routing.policy import Policy, Retry
+from routing.publications import Publication
 
 if TYPE_CHECKING:
     from orders.sql import Sql
     from orders.status_cache import StatusCache
     from orders.stores.port import Record
+    from routing.breaker import Breaker
     from routing.claims import Claimed
     from routing.reactor import Reactor
     from routing.registry import RouterEndpoint
-    from routing.router import Answer, RouterClient
+    from routing.router import RouterClient
     from routing.sql_gate import SqlGate
 
-
-_latency = {outcome: router_api_latency_ms.labels(outcome.value) for outcome in Outcome}
 _parked = {whom: orders_parked.labels(whom) for whom in ("machine", "person")}
 
 
@@ -93,21 +93,18 @@ class Dispatcher:
         self._reactor = reactor
         self._sql = sql
         self._gate = gate
-        self._router = router
-        self._endpoint = endpoint
         self._policy = policy
-        self._breaker = breaker
+        self._calls = Calls(router, endpoint, policy=policy, breaker=breaker, on_answer=self._answered)
         self._publish_in = publish_in
         self._actor = actor
         self._on_settled = on_settled
         self._passed = passed
         self._waiting: deque[Claimed] = deque()
         self._retrying: set[Claimed] = set()
-        self._in_flight = 0
         self._answers: list[Attempt] = []
         self._unlogged: list[Attempt] = []
         self._parkings: list[Parking] = []
-        self._published: list[UUID] = []
+        self._published: list[Publication] = []
         self._turn_due = False
         self._draining = False
         gate.listen(lambda is_open: self._soon() if is_open else None)
@@ -116,23 +113,17 @@ class Dispatcher:
     def free(self) -> int:
         """How many more orders may be claimed: nobody claims more than it has free call slots for."""
         spoken_for = len(self._waiting) + len(self._retrying)
-        return 0 if self._draining else max(0, self._router.free - spoken_for)
+        return 0 if self._draining else max(0, self._calls.free - spoken_for)
 
     @property
     def room_for_due(self) -> int:
-        """How many orders that wait in the book may be claimed: one, to see, where the router has been failing."""
-        match self._breaker.state(now=time.monotonic()):
-            case State.CLOSED:
-                return self.free
-            case State.HALF_OPEN:
-                return 0 if self._in_flight else min(1, self.free)
-            case State.OPEN:
-                return 0
+        """How many orders that wait in the book may be claimed."""
+        return min(self.free, self._calls.most_due)
 
     @property
     def idle(self) -> bool:
         return not (
-            self._in_flight
+            self._calls.in_flight
             or self._waiting
             or self._retrying
             or self._answers
@@ -146,7 +137,7 @@ class Dispatcher:
 
     def published(self, attempt_id: UUID) -> None:
         """Mark this route as published with the next batch that is settled."""
-        self._published.append(attempt_id)
+        self._published.append(Publication(attempt_id, time.monotonic()))
 
     def flush(self) -> None:
         """Write the marks of what is published now; called when there is nothing to settle."""
@@ -185,42 +176,13 @@ class Dispatcher:
     def _start_calls(self) -> None:
         if self._draining:
             self._release()
-        while self._waiting and self._router.free:
-            self._start(self._waiting.popleft(), now=time.monotonic())
+        while self._waiting and self._calls.free:
+            work = self._waiting.popleft()
+            if parked := self._calls.start(work):
+                self._parkings.append(Parking(work, parked.due_in, parked.reason))
 
-    def _start(self, work: Claimed, *, now: float) -> None:
-        endpoint = self._endpoint.current
-        parked = self._policy.before(work, now=now)
-        if parked is None and endpoint is None:
-            parked = self._policy.later(work, "no router is known: the service registry has not named one")
-        if parked is None and not self._breaker.allows(now=now):
-            wait = self._breaker.wait(now=now)
-            parked = self._policy.later(work, "the router has been failing, calls pause", at_least=wait)
-        if parked:
-            self._parkings.append(Parking(work, parked.due_in, parked.reason))
-        elif endpoint:
-            self._call(work, endpoint)
-
-    def _call(self, work: Claimed, endpoint: str) -> None:
-        self._in_flight += 1
-        work.tries += 1
-        self._router.post(
-            endpoint,
-            documents.router_body(work.core),
-            idempotency_key=work.idempotency_key,
-            traceparent=None,
-            on_answer=partial(self._answered, uuid4(), work, endpoint),
-        )
-
-    def _answered(self, attempt_id: UUID, work: Claimed, endpoint: str, answer: Answer) -> None:
-        self._in_flight -= 1
-        _latency[answer.outcome].observe(answer.latency_ms)
+    def _answered(self, attempt: Attempt) -> None:
         self._passed("route")
-        if answer.outcome in (Outcome.UNREACHABLE, Outcome.UNKNOWN):
-            self._breaker.failed(now=time.monotonic())
-        else:
-            self._breaker.succeeded()
-        attempt = Attempt(attempt_id, work, endpoint, answer)
         self._answers.append(attempt)
         self._unlogged.append(attempt)
         self._soon()
@@ -229,9 +191,14 @@ class Dispatcher:
         accepted = [attempt for attempt in self._answers if attempt.answer.outcome is Outcome.ACCEPTED]
         if not accepted:
             return
-        changes = decisions.settle_routed(
-            self._sql, accepted, published=self._published, publish_in=self._publish_in, actor=self._actor
-        )
+        with tracing.sql_write("settle_routed", [attempt.work.trace for attempt in accepted]):
+            changes = decisions.settle_routed(
+                self._sql,
+                accepted,
+                published=self._published,
+                publish_in=self._publish_in,
+                actor=self._actor,
+            )
         self._published.clear()
         orders_routed.inc(len(changes))
         self._passed("settle")
@@ -252,7 +219,8 @@ class Dispatcher:
         failed = self._answers
         if not failed:
             return
-        ours = decisions.note_failures(self._sql, failed, actor=self._actor)
+        with tracing.sql_write("note_failures", [attempt.work.trace for attempt in failed]):
+            ours = decisions.note_failures(self._sql, failed, actor=self._actor)
         late = [attempt for attempt in failed if attempt.id not in ours]
         if late:
             decisions.record_late(self._sql, late, actor=self._actor)
@@ -264,8 +232,6 @@ class Dispatcher:
 
     def _follow(self, attempt: Attempt) -> None:
         work, answer = attempt.work, attempt.answer
-        if answer.outcome is Outcome.UNREACHABLE:
-            self._endpoint.refresh_soon()
         following = self._policy.after(work, answer, now=time.monotonic())
         if isinstance(following, Retry):
             self._retrying.add(work)
@@ -282,7 +248,8 @@ class Dispatcher:
     def _park(self) -> None:
         if not self._parkings:
             return
-        changes = decisions.park(self._sql, self._parkings, actor=self._actor)
+        with tracing.sql_write("park", [parking.work.trace for parking in self._parkings]):
+            changes = decisions.park(self._sql, self._parkings, actor=self._actor)
         parked, self._parkings = self._parkings, []
         for parking in parked:
             _parked["person" if parking.due_in is None else "machine"].inc()
@@ -294,8 +261,8 @@ class Dispatcher:
         )
 
     def _write_marks(self) -> None:
-        if self._published and not self._in_flight:
-            decisions.mark_published(self._sql, self._published)
+        if self._published and not self._calls.in_flight:
+            publications.mark_published(self._sql, self._published)
             self._published.clear()
 
     def _release(self) -> None:

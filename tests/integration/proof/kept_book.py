@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,9 +23,10 @@ from orders import book, documents, schema, status_cache
 from orders.book import Arrival
 from orders.lifecycle import Status
 from orders.stores.postgresql import PostgresStore
-from routing import decisions
+from routing import decisions, publications
 from routing.claims import Claimed
 from routing.dispatch import Settled
+from routing.publications import Publication
 from tests.builders import attempt, body, far_deadline
 
 A = Sent("m-a", body("ORD-A", note="as is"))
@@ -107,7 +109,7 @@ class KeptBook:
                 each.work.core, route=route, routed_at=change.at, message_id=each.work.message_id
             )
             self.routed.append(Published(f"routed:{each.work.order.order_id}", text))
-        decisions.mark_published(self.sql, [each.id for each in accepted])
+        publications.mark_published(self.sql, [Publication(each.id, time.monotonic()) for each in accepted])
 
     def _reject(self, one: Sent, reason: Reason, order_id: str | None) -> None:
         delivery = Delivery("orders", 1, None, one.body, one.message_id, one.content_type)

@@ -1,5 +1,6 @@
 """What became of routing, in the book: settled by whoever holds the claim, LATE from anybody else."""
 
+import time
 from uuid import uuid4
 
 import pytest
@@ -9,10 +10,11 @@ from orders import book
 from orders.lifecycle import Status
 from orders.models import Order, OrderEvent
 from orders.sql import Sql
-from routing import claims, decisions
+from routing import claims, decisions, publications
 from routing.claims import Claimed
 from routing.decisions import Parking
 from routing.models import OrderRoute, Outcome
+from routing.publications import Publication
 from tests.builders import arrival, attempt, far_deadline
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,6 +38,10 @@ def settle(sql, attempts, published=(), publish_in=30.0):
     return decisions.settle_routed(
         sql, attempts, published=published, publish_in=publish_in, actor="router-man"
     )
+
+
+def confirmed(attempt_id, ago=0.0):
+    return Publication(attempt_id, time.monotonic() - ago)
 
 
 def taken_over(sql, order_id):
@@ -78,7 +84,7 @@ def test_accepted_routes_are_settled_with_order_event_and_outbox_row(sql):
 def test_without_a_routed_queue_nothing_is_due_for_publication(sql):
     settle(sql, [attempt(work) for work in placed(sql, "ORD-1")], publish_in=None)
     assert OrderRoute.objects.get().publish_after is None
-    assert decisions.take_unpublished(sql, limit=10, hold=30) == []
+    assert publications.take_unpublished(sql, limit=10, hold=30) == []
 
 
 def test_settling_again_after_a_lost_answer_finds_its_own_rows_and_writes_nothing(sql):
@@ -195,22 +201,23 @@ def test_parking_under_a_lost_claim_changes_nothing(sql):
 def test_marks_of_publication_ride_with_the_next_batch(sql):
     first, second = (attempt(work) for work in placed(sql, "ORD-1", "ORD-2"))
     settle(sql, [first])
-    settle(sql, [second], published=[first.id])
+    settle(sql, [second], published=[confirmed(first.id, ago=60)])
 
-    assert OrderRoute.objects.get(pk=first.id).published_at is not None
+    marked = OrderRoute.objects.get(pk=first.id)
+    assert 59 < (OrderRoute.objects.get(pk=second.id).decided_at - marked.published_at).total_seconds() < 70
     assert OrderRoute.objects.get(pk=second.id).published_at is None
 
 
 def test_what_is_unpublished_is_taken_by_one_relay_at_a_time(sql):
     settle(sql, [attempt(work) for work in placed(sql, "ORD-1", "ORD-2", "ORD-3")], publish_in=0.0)
-    first = decisions.take_unpublished(sql, limit=2, hold=30)
-    second = decisions.take_unpublished(sql, limit=2, hold=30)
+    first = publications.take_unpublished(sql, limit=2, hold=30)
+    second = publications.take_unpublished(sql, limit=2, hold=30)
 
     assert (len(first), len(second)) == (2, 1)
     assert {row.order_id for row in first + second} == {"ORD-1", "ORD-2", "ORD-3"}
-    decisions.mark_published(sql, [row.id for row in first])
+    publications.mark_published(sql, [confirmed(row.id) for row in first])
     OrderRoute.objects.update(publish_after=OrderRoute.objects.first().decided_at)
-    assert decisions.take_unpublished(sql, limit=9, hold=30)[0].order_id == second[0].order_id
+    assert publications.take_unpublished(sql, limit=9, hold=30)[0].order_id == second[0].order_id
 
 
 def test_a_batch_of_thousands_is_settled_in_one_statement(sql):

@@ -9,7 +9,7 @@ from django.db import connection, connections
 from orders import book, halts, status_cache
 from orders.models import Order, OrderEvent
 from orders.sql import Sql
-from routing import claims, decisions, manual
+from routing import claims, decisions, manual, publications
 from routing.decisions import Parking
 from routing.manual import Refused
 from routing.models import OrderRoute, Outcome
@@ -65,7 +65,7 @@ def test_a_manual_route_is_decided_told_cleared_cached_and_due_for_publication(i
     assert decision.decided_at == order.routed_at
     assert story()[3:] == [("REVIEW_CLEARED", "ann", "client called"), ("ROUTED", "ann", "client called")]
     assert '"route":"LSE-DESK"' in status_cache.from_settings().get("ORD-1")
-    assert [due.route for due in decisions.take_unpublished(sql, limit=9, hold=30)] == ["LSE-DESK"]
+    assert [due.route for due in publications.take_unpublished(sql, limit=9, hold=30)] == ["LSE-DESK"]
 
 
 @pytest.mark.parametrize(

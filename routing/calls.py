@@ -1,0 +1,145 @@
+"""Router calls: whether one may be made, made, timed, logged and traced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from orders import documents, tracing
+from routing.breaker import Breaker, State
+from routing.decisions import Attempt
+from routing.metrics import router_api_latency_ms
+from routing.models import Outcome
+from routing.policy import Park, Policy
+
+if TYPE_CHECKING:
+    from orders.spans import OpenSpan
+    from orders.tracing import Attributes
+    from routing.claims import Claimed
+    from routing.registry import RouterEndpoint
+    from routing.router import Answer, RouterClient
+
+_latency = {outcome: router_api_latency_ms.labels(outcome.value) for outcome in Outcome}
+_FAILED = (Outcome.UNREACHABLE, Outcome.UNKNOWN)
+
+
+@dataclass(slots=True, frozen=True)
+class _Call:
+    """One under way, begun at `began` (monotonic)."""
+
+    id: UUID
+    work: Claimed
+    endpoint: str
+    began: float
+    span: OpenSpan | None
+
+
+class Calls:
+    """Each order that is started is answered once, through `on_answer`, on a later turn of the loop."""
+
+    def __init__(
+        self,
+        router: RouterClient,
+        endpoint: RouterEndpoint,
+        *,
+        policy: Policy,
+        breaker: Breaker,
+        on_answer: Callable[[Attempt], None],
+    ) -> None:
+        self._router = router
+        self._endpoint = endpoint
+        self._policy = policy
+        self._breaker = breaker
+        self._on_answer = on_answer
+        self.in_flight = 0
+
+    @property
+    def free(self) -> int:
+        """Call slots free now."""
+        return self._router.free
+
+    @property
+    def most_due(self) -> int:
+        """How many orders that wait in the book may be tried: one, to see, where the router has been failing."""
+        match self._breaker.state(now=time.monotonic()):
+            case State.CLOSED:
+                return self.free
+            case State.HALF_OPEN:
+                return 0 if self.in_flight else min(1, self.free)
+            case State.OPEN:
+                return 0
+
+    def start(self, work: Claimed) -> Park | None:
+        """Call for `work`, or say why not."""
+        now = time.monotonic()
+        if parked := self._policy.before(work, now=now):
+            return parked
+        if not (endpoint := self._endpoint.current):
+            return self._policy.later(work, "no router is known: the service registry has not named one")
+        if not self._breaker.allows(now=now):
+            wait = self._breaker.wait(now=now)
+            return self._policy.later(work, "the router has been failing, calls pause", at_least=wait)
+        self._call(work, endpoint, now)
+        return None
+
+    def _call(self, work: Claimed, endpoint: str, now: float) -> None:
+        self.in_flight += 1
+        work.tries += 1
+        trace = work.trace
+        span = (
+            tracing.begin("Router Call", trace, _asked(work, endpoint)) if trace and trace.sampled else None
+        )
+        parent = span or trace
+        self._router.post(
+            endpoint,
+            documents.router_body(work.core),
+            idempotency_key=work.idempotency_key,
+            traceparent=parent.traceparent if parent else None,
+            on_answer=partial(self._answered, _Call(uuid4(), work, endpoint, now, span)),
+        )
+
+    def _answered(self, call: _Call, answer: Answer) -> None:
+        self.in_flight -= 1
+        _latency[answer.outcome].observe(answer.latency_ms)
+        if answer.outcome in _FAILED:
+            self._breaker.failed(now=time.monotonic())
+            if answer.outcome is Outcome.UNREACHABLE:
+                self._endpoint.refresh_soon()
+        else:
+            self._breaker.succeeded()
+        if call.span:
+            call.span.end(_said(answer), error=None if answer.outcome is Outcome.ACCEPTED else _kind(answer))
+        self._on_answer(Attempt(call.id, call.work, call.endpoint, answer, call.began))
+
+
+def _asked(work: Claimed, endpoint: str) -> Attributes:
+    url = urlsplit(endpoint)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    resent = {"http.request.resend_count": work.tries - 1} if work.tries > 1 else {}
+    return {
+        "http.request.method": "POST",
+        # Without whatever user it may name.
+        "url.full": f"{url.scheme}://{url.hostname}:{port}{url.path}/route",
+        "server.address": url.hostname or "",
+        "server.port": port,
+        **resent,
+    }
+
+
+def _said(answer: Answer) -> Attributes:
+    status = {"http.response.status_code": int(answer.http_status)} if answer.http_status else {}
+    route = {"order.route": answer.route} if answer.route else {}
+    return {"router.outcome": answer.outcome.value, **status, **route}
+
+
+def _kind(answer: Answer) -> str:
+    """As the conventions ask: the status code where there is a bad one, else what went wrong."""
+    if answer.http_status and answer.http_status >= HTTPStatus.BAD_REQUEST:
+        return str(int(answer.http_status))
+    return answer.outcome.value
