@@ -24,10 +24,12 @@ check: .venv/.installed-dev ## lint, types, import layers, migrations, deploymen
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python .ci/lint_comparisons.py
 	$(BIN)/python -m order_entry_project.embedded $(MANAGE) makemigrations --check --dry-run
 	$(BIN)/python -m order_entry_project.embedded $(BIN)/python .ci/lint_migrations.py
 	ORDER_ENTRY_CONFIG=deploy/order-entry.example.yaml \
 	ORDER_ENTRY__DATABASE__CREDENTIALS_SOURCE=environment \
+	ORDER_ENTRY__IDEMPOTENCY__TOKEN_KEYS='{"check": "only parsed, signs and opens nothing"}' \
 	ORDER_ENTRY__API__SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 	$(MANAGE) check --deploy --fail-level WARNING
 

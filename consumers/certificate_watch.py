@@ -63,12 +63,12 @@ class CertificateWatch(Collector):
             stat = file.path.stat()
         except OSError as error:
             return (), str(CertificateUnusable(file.name, file.path, error.strerror))
-        signature = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         known = self._seen.get(file)
-        if known and known[0] == signature:
+        if known and known[0] == stamp:
             return known
         try:
-            return signature, min(one.not_after for one in certificates.read(file))
+            return stamp, min(one.not_after for one in certificates.read(file))
         except CertificateUnusable as error:
             # Read again next time: permissions may change without the file doing so.
             return (), str(error)
