@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import msgspec
 
+from consumers.token import HEADER
+from consumers.transport import Message
 from orders.schema import MAX_BODY
 
 _JSON, _AVRO = "application/json", "avro/binary"
@@ -56,3 +59,10 @@ FAULTS = (
     Fault("not Avro", _encode, _AVRO),
     Fault("unknown content type", _encode, "application/xml"),
 )
+
+
+def forged(message: Message) -> Message:
+    """A signed message with the last digit of its signature changed."""
+    token = message.headers[HEADER]
+    last = "1" if token.endswith("0") else "0"
+    return replace(message, headers={**message.headers, HEADER: token[:-1] + last})

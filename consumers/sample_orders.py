@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,11 +11,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from consumers.sample_faults import FAULTS
+from consumers.sample_faults import FAULTS, forged
 from consumers.transport import Message
 from orders import avro
 
 Kind = Literal["order", "duplicate", "broken"]
+# The message of an order, by its id, with a token as of a time.
+Sign = Callable[[Message, str, datetime], Message]
 
 _PRICES = {
     "AAPL": "145.50", "MSFT": "420.00", "NVDA": "131.25", "AMZN": "186.40", "GOOGL": "172.65", "JPM": "211.30",
@@ -69,12 +71,14 @@ class Mix:
 class Samples:
     """A run of sample messages; `counts` says how many of each kind have been drawn.
 
-    With a `seed` everything about a run is repeatable, times included; without one its ids are new.
+    With a `seed` everything about a run is repeatable, times included; without one its ids are new. With `sign`
+    orders bear tokens, and a forged one is among the faults.
     """
 
     mix: Mix
     seed: int | None = None
     prefix: str | None = None
+    sign: Sign | None = None
     counts: dict[Kind, int] = field(default_factory=lambda: {"order": 0, "duplicate": 0, "broken": 0})
 
     def __post_init__(self) -> None:
@@ -98,7 +102,10 @@ class Samples:
         self._number += 1
         fields = self._fields()
         if kind == "broken":
-            fault = FAULTS[self.counts["broken"] % len(FAULTS)]
+            number = self.counts["broken"] % (len(FAULTS) + bool(self.sign))
+            if number == len(FAULTS):
+                return forged(self._good(fields))
+            fault = FAULTS[number]
             return Message(fault.body(fields), f"msg-{fields['orderId']}", content_type=fault.content_type)
         message = self._good(fields)
         if len(self._recent) < _REMEMBERED:
@@ -110,8 +117,10 @@ class Samples:
     def _good(self, fields: Mapping[str, Any]) -> Message:
         message_id = f"msg-{fields['orderId']}"
         if self._rng.random() < self.mix.avro:
-            return Message(_as_avro(fields), message_id, content_type="avro/binary")
-        return Message(_encode(fields), message_id)
+            message = Message(_as_avro(fields), message_id, content_type="avro/binary")
+        else:
+            message = Message(_encode(fields), message_id)
+        return self.sign(message, fields["orderId"], self._now()) if self.sign else message
 
     def _fields(self) -> dict[str, Any]:
         rng = self._rng

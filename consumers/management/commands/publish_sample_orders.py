@@ -14,7 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from consumers.sample_orders import BLOCK, Mix, Samples
+from consumers import token_policy
+from consumers.sample_orders import BLOCK, Mix, Samples, Sign
 from consumers.sample_publishing import SamplePublishing
 from consumers.transport import Outcome
 from consumers.transports import make_transport
@@ -71,6 +72,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--prefix", type=_prefix, help="begins each orderId; none: one that is new each time"
         )
+        parser.add_argument(
+            "--sign",
+            action="store_true",
+            help="orders with a token by idempotency.signing_key, and a forged one among what is broken",
+        )
         parser.add_argument("--queue", help="another queue than mq.consumer_queue")
         parser.add_argument("--json", action="store_true", help="say what was sent as JSON")
 
@@ -82,7 +88,8 @@ class Command(BaseCommand):
             mix.numbers(count or BLOCK)
         except ValueError as error:
             raise CommandError(str(error)) from None
-        samples = Samples(mix, seed=options["seed"], prefix=options["prefix"])
+        sign = _signing() if options["sign"] else None
+        samples = Samples(mix, seed=options["seed"], prefix=options["prefix"], sign=sign)
         queue = queue or settings.CONFIG.mq.queues[0]
         publishing = _publish(samples, count, rate=rate, queue=queue, quiet=options["json"])
         confirmed = publishing.outcomes[Outcome.CONFIRMED]
@@ -109,6 +116,12 @@ class Command(BaseCommand):
                 f"{sent:,} messages are in {queue}: {counts['order']:,} orders, "
                 f"{counts['duplicate']:,} duplicates, {counts['broken']:,} broken"
             )
+
+
+def _signing() -> Sign:
+    if not token_policy.keys():
+        raise CommandError("--sign needs a key: idempotency.token_keys is empty")
+    return lambda message, order_id, at: token_policy.signed(message, order_id=order_id, at=at)
 
 
 def _publish(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumers import token
 from consumers.sample_faults import FAULTS
 from consumers.sample_orders import BLOCK, Mix, Samples
 from consumers.transport import Message
@@ -135,3 +137,44 @@ def test_every_fault_comes_in_turn():
             decode(message.body, message.content_type, NOW)
         reasons[rejected.value.reason] += 1
     assert set(reasons) == {"UNREADABLE", "MISSING_FIELD", "BAD_VALUE", "TOO_LARGE"}
+
+
+KEYS = {"samples": b"k" * 32}
+
+
+def signed(message: Message, order_id: str, at: datetime) -> Message:
+    made = token.sign(
+        KEYS, message_id=message.message_id, order_id=order_id, body=message.body, at=int(at.timestamp())
+    )
+    return replace(message, headers={token.HEADER: made})
+
+
+def is_genuine(message: Message, order: ValidatedOrder) -> bool:
+    try:
+        token.verify(
+            message.headers[token.HEADER],
+            KEYS,
+            message_id=message.message_id,
+            order_id=order.order_id,
+            body=message.body,
+        )
+    except token.BadToken:
+        return False
+    return True
+
+
+def test_signed_orders_bear_tokens_in_json_and_avro_and_forged_ones_are_among_the_faults():
+    messages, samples = drawn(400, Mix(0.1, 0.2, avro=0.5), seed=3, sign=signed)
+    orders = [(message, order) for message in messages if (order := read(message))]
+    genuine = [message for message, order in orders if is_genuine(message, order)]
+    forged = len(orders) - len(genuine)
+    assert forged == 80 // (len(FAULTS) + 1)
+    assert len(genuine) == samples.counts["order"] + samples.counts["duplicate"]
+    assert {message.content_type for message in genuine} == {"application/json", "avro/binary"}
+
+
+def test_a_token_does_not_change_what_it_is_on():
+    plain, with_token = drawn(200, seed=7)[0], drawn(200, seed=7, sign=signed)[0]
+    orders = [pair for pair in zip(plain, with_token, strict=True) if read(pair[0])]
+    assert len(orders) > 150
+    assert all(one.body == other.body and not one.headers for one, other in orders)
