@@ -5,4 +5,8 @@ class OrderEntryProjectConfig(AppConfig):
     name = "order_entry_project"
 
     def ready(self) -> None:
-        from order_entry_project import checks  # noqa: F401 - importing registers them
+        from django.conf import settings
+
+        from order_entry_project import checks, telemetry  # noqa: F401 - importing registers the checks
+
+        telemetry.start(settings.CONFIG)

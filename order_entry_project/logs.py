@@ -3,6 +3,7 @@
 `order_entry.log` has a line for each order's outcome, `router_calls.log` one for each call, `sql_errors.log` one for
 each statement that failed. Files are opened for appending and whole lines are one write, so that several processes
 may share them; a file that logrotate has moved is opened anew. Secrets of the configuration never get through.
+A line written while a span is current bears its ids.
 
 Note on batches: what happened to a batch of orders is one record whose `lines` has a dictionary for each order: its
 message and its fields. They are written as a line each, with one write for all: a record for each order would cost
@@ -16,7 +17,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -35,12 +36,18 @@ _PASSWORD_IN_URL = re.compile(r"""://([^/\s:@"]*):[^/\s@"]+@""")
 _SHORTEST_SECRET = 4
 
 
+SpanIds = tuple[str, str]  # trace id and span id, in hexadecimal
+
+
 class _Redacting:
-    """Formats as the class beside it does, and blots out secrets."""
+    """Formats as the class beside it does, adds the ids of the current span, and blots out secrets."""
 
     secrets: tuple[str, ...] = ()
+    current_span: Callable[[], SpanIds | None] = staticmethod(lambda: None)
 
     def format(self, record: logging.LogRecord) -> str:
+        if not hasattr(record, "trace_id") and not hasattr(record, "lines") and (ids := self.current_span()):
+            record.trace_id, record.span_id = ids
         text: str = super().format(record)  # type: ignore[misc] # a formatter is the other base
         for secret in self.secrets:
             text = text.replace(secret, "[secret]")
@@ -76,7 +83,15 @@ class JsonLines(_Redacting, MsgspecFormatter):
 
 
 class PlainLines(_Redacting, logging.Formatter):
-    pass
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        line = super().formatMessage(record)
+        trace_id = getattr(record, "trace_id", None)
+        return f"{line} trace_id={trace_id} span_id={getattr(record, 'span_id', '')}" if trace_id else line
+
+
+def follow(current_span: Callable[[], SpanIds | None]) -> None:
+    """Ask `current_span` at each line what it belongs to."""
+    _Redacting.current_span = staticmethod(current_span)
 
 
 def logging_config(config: Config) -> dict[str, Any]:
@@ -105,6 +120,9 @@ def logging_config(config: Config) -> dict[str, Any]:
             "pika": {"level": "CRITICAL"},
             # health.py says what changed; this would say at each probe what has not.
             "health_check": {"level": "ERROR"},
+            # span_export.py says once a minute what these would say of each batch, and of each span that is lost.
+            "opentelemetry.exporter": {"level": "CRITICAL"},
+            "opentelemetry.sdk._shared_internal": {"level": "ERROR"},
             **{name: _file_logger(name, with_file=name in files) for name in FILES},
         },
     }

@@ -108,8 +108,11 @@ class Entry(Enum):
     CONFLICT = "conflict"  # another order of this id is
 
 
-def enter(order: ValidatedOrder, *, message_id: str, actor: str) -> Entry:
-    """Write one order without routing it: it is PLACED and unclaimed, and the next sweep takes it."""
+def enter(order: ValidatedOrder, *, message_id: str, actor: str, traceparent: str | None = None) -> Entry:
+    """Write one order without routing it: it is PLACED and unclaimed, and the next sweep takes it.
+
+    `traceparent`: the trace context that its routing will belong to.
+    """
     fields = {
         "symbol": order.symbol,
         "side": order.side,
@@ -120,6 +123,7 @@ def enter(order: ValidatedOrder, *, message_id: str, actor: str) -> Entry:
         "extra": order.extra,
         "message_id": message_id,
         "digest": order.digest,
+        "traceparent": traceparent,
         "status": Status.PLACED,
     }
     with transaction.atomic(durable=True):

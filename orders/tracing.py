@@ -96,6 +96,11 @@ def resumed(traceparent: str | None, *, order_id: str, message_id: str) -> Trace
     return trace
 
 
+def followed(traceparent: str | None) -> str | None:
+    """The header, None where it is not a W3C trace context."""
+    return traceparent if _trace(traceparent) else None
+
+
 def record(
     name: str,
     traces: Iterable[Trace | None],
