@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,10 +16,10 @@ from typing import Any
 from uuid import uuid4
 
 import pika
-import requests
 
 from order_entry_project.embedded.processes import Child
 from tests.servers.postgres import Database
+from tests.simulated import Simulated, simulated_registry, simulated_router
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
@@ -37,20 +37,6 @@ def wait_until(condition: Callable[[], Any], *, what: str, patience: float = PAT
 
 
 @dataclass
-class Simulator:
-    """A simulated neighbour at `url`."""
-
-    url: str
-    child: Child
-
-    def turn(self, **dials: float) -> None:
-        requests.put(f"{self.url}/dials", json=dials, timeout=10).raise_for_status()
-
-    def executions(self) -> Mapping[str, Any]:
-        return requests.get(f"{self.url}/executions", timeout=10).json()
-
-
-@dataclass
 class System:
     """`env`: what makes a process use this system; `queue`, `routed`: the names of its queues."""
 
@@ -59,8 +45,8 @@ class System:
     env: dict[str, str]
     queue: str
     routed: str
-    router: Simulator
-    registry: Simulator
+    router: Simulated
+    registry: Simulated
     broker: str | None
     stack: ExitStack = field(default_factory=ExitStack)
 
@@ -149,16 +135,6 @@ class System:
 
 
 @contextmanager
-def simulator(folder: Path, command: str, *arguments: str, port: int = 0) -> Iterator[Simulator]:
-    """A running simulator, listening."""
-    port_file = folder / f"{command}-{uuid4().hex}.port"
-    argv = [*MANAGE, command, "--port", str(port), "--port-file", str(port_file), *arguments]
-    with Child.running(argv, name=command, log=folder / f"{command}.log", env=dict(os.environ)) as child:
-        wait_until(lambda: child.check() or port_file.exists(), what=f"{command} listens")
-        yield Simulator(f"http://127.0.0.1:{port_file.read_text().strip()}", child)
-
-
-@contextmanager
 def system(
     database: Database,
     folder: Path,
@@ -171,9 +147,8 @@ def system(
     tag = uuid4().hex[:8]
     queue, routed = f"{tag}.VALIDATED", f"{tag}.ROUTED"
     with ExitStack() as stack:
-        router = stack.enter_context(simulator(folder, "simulate_router"))
-        service = f"order-router={router.url}"
-        registry = stack.enter_context(simulator(folder, "simulate_registry", "--service", service))
+        router = stack.enter_context(simulated_router())
+        registry = stack.enter_context(simulated_registry({"order-router": router.url}))
         named = {
             "MQ__CONSUMER_QUEUE": queue,
             "MQ__PRODUCER_QUEUE": routed,

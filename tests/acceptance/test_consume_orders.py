@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.acceptance.system import simulator, system, wait_until
+from tests.acceptance.system import system, wait_until
 from tests.acceptance.test_web import web
 from tests.builders import body
+from tests.simulated import simulated_registry
 
 BROKEN = {
     "not-json": (b"orderId=1", "UNREADABLE"),
@@ -195,22 +196,13 @@ def test_a_worker_told_to_stop_finishes_what_is_in_flight_and_leaves_the_rest_in
 
 
 def test_without_a_router_orders_wait_and_the_retry_command_routes_them(embedded):
-    embedded.registry.child.stop(5)
+    embedded.registry.stop()
     embedded.publish(*orders(20))
     assert embedded.drain()["pending"] == 20
     assert embedded.statuses() == {"PENDING_ROUTE": 20}
 
-    port = embedded.registry.url.rpartition(":")[2]
-
-    embedded.stack.enter_context(
-        simulator(
-            embedded.folder,
-            "simulate_registry",
-            "--service",
-            f"order-router={embedded.router.url}",
-            port=int(port),
-        )
-    )
+    known = {"order-router": embedded.router.url}
+    embedded.stack.enter_context(simulated_registry(known, port=embedded.registry.port))
     wait_until(
         lambda: (
             json.loads(embedded.manage("retry_pending_routes", "--json"))

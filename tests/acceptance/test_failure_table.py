@@ -5,10 +5,11 @@ import signal
 
 import pytest
 
-from tests.acceptance.system import simulator, system, wait_until
+from tests.acceptance.system import system, wait_until
 from tests.builders import body
 from tests.scripted_server import ScriptedServer, always
 from tests.servers.postgres import fresh_database
+from tests.simulated import simulated_registry
 
 QUICK = {"ROUTER__TIMEOUT": "1s", "ROUTER__CLAIM": "2s"}
 
@@ -85,9 +86,8 @@ def test_after_a_restore_of_sql_a_raised_epoch_lets_orders_in_again(embedded):
 
 
 def test_a_registry_that_goes_away_leaves_the_last_known_router_in_use(shared, embedded, tmp_path):
-    service = f"order-router={shared.router.url}"
     with (
-        simulator(tmp_path, "simulate_registry", "--service", service) as registry,
+        simulated_registry({"order-router": shared.router.url}) as registry,
         embedded.configured(
             SERVICE_REGISTRY__ENDPOINT=registry.url, SERVICE_REGISTRY__LOOKUP_INTERVAL="1s"
         ) as made,
@@ -95,7 +95,7 @@ def test_a_registry_that_goes_away_leaves_the_last_known_router_in_use(shared, e
         worker = made.start("consume_orders", name="registry-away")
         publish(made, "BEFORE")
         await_statuses(made, ROUTED=1)
-        registry.child.stop(5)
+        registry.stop()
         wait_until(lambda: "stays in use" in worker.log.read_text(), what="the registry is missed")
         publish(made, *numbered("AFTER", 10))
         await_statuses(made, ROUTED=11)

@@ -9,9 +9,10 @@ import subprocess
 
 import pytest
 
-from tests.acceptance.system import MANAGE, simulator, system, wait_until
+from tests.acceptance.system import MANAGE, system, wait_until
 from tests.ports import free_port
 from tests.servers.postgres import fresh_database
+from tests.simulated import simulated_registry
 
 SETTLED = "SELECT count(*) FROM orders WHERE order_id = ANY(%s) AND status = 'ROUTED'"
 
@@ -145,9 +146,7 @@ def test_the_daemon_goes_on_after_a_failing_run_and_ends_well_when_told_to(book)
     book.env["ORDER_ENTRY__SERVICE_REGISTRY__ENDPOINT"] = f"127.0.0.1:{port}"
     daemon = book.start("retry_pending_routes", "--daemon", "--json", name="daemon")
     wait_until(lambda: "nothing is retried now" in daemon.log.read_text(), what="a run fails")
-    with simulator(
-        book.folder, "simulate_registry", "--service", f"order-router={book.router.url}", port=port
-    ):
+    with simulated_registry({"order-router": book.router.url}, port=port):
         for order_id in ("FIRST", "SECOND"):
             enter(book, order_id)
             wait_until(lambda: book.rows(SETTLED, [order_id]) == [(1,)], what="it is routed")  # noqa: B023

@@ -13,13 +13,14 @@ import requests
 
 from orders.status_cache import StatusCache
 from orders.stores.redis import RedisStore
-from tests.acceptance.system import Simulator, System, system
+from tests.acceptance.system import System, system
 from tests.chaos.downstream import Downstream
 from tests.chaos.load import Load
 from tests.chaos.servers import Postgres, RabbitMQ
 from tests.chaos.traffic import traffic
 from tests.chaos.workers import Workers
 from tests.servers import redis
+from tests.simulated import Simulated
 from tests.tcp_proxy import TcpProxy
 
 DRAIN_TIMEOUT = 10  # seconds
@@ -46,9 +47,9 @@ class World:
     postgres: Postgres
     broker: RabbitMQ
     store_line: TcpProxy
-    router: Simulator
+    router: Simulated
     router_line: TcpProxy
-    registry: Simulator
+    registry: Simulated
     registry_line: TcpProxy
     workers: Workers
     load: Load
@@ -82,8 +83,8 @@ def _wired(
     with ExitStack() as stack:
         made = stack.enter_context(system(postgres.database, folder, broker=broker.url, **_SETTINGS))
         store = stack.enter_context(TcpProxy(store_port))
-        router = stack.enter_context(TcpProxy(_port(made.router)))
-        registry = stack.enter_context(TcpProxy(_port(made.registry)))
+        router = stack.enter_context(TcpProxy(made.router.port))
+        registry = stack.enter_context(TcpProxy(made.registry.port))
         entry = {"endpoint": f"http://127.0.0.1:{router.port}"}
         requests.put(f"{made.registry.url}/services/order-router", json=entry, timeout=10).raise_for_status()
         made.env["ORDER_ENTRY__SERVICE_REGISTRY__ENDPOINT"] = f"127.0.0.1:{registry.port}"
@@ -115,7 +116,3 @@ def _wired(
             downstream,
             cache,
         )
-
-
-def _port(simulator: Simulator) -> int:
-    return int(simulator.url.rpartition(":")[2])
