@@ -13,9 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
-from rich.table import Table
 
 from consumers import exporter, supervisor
 from consumers.pipeline import STEPS
@@ -27,6 +26,7 @@ from consumers.worker import Worker
 
 class Command(BaseCommand):
     help = "Take validated orders from the queue, keep them, have them routed, publish them."
+    requires_system_checks = (Tags.compatibility,)  # see RunbookCommand
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -77,6 +77,9 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(summary))
             return
+        from rich.console import Console
+        from rich.table import Table
+
         table = Table("figure", "value")
         for name, value in (
             summary | {f"latency {k} ms": v for k, v in summary["latency_ms"].items()}

@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +25,7 @@ class Command(BaseCommand):
     help = (
         "Show how far the consumer group has come in its queues; set the offset from which a stream is read."
     )
+    requires_system_checks = (Tags.compatibility,)  # see RunbookCommand
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print JSON")

@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -53,6 +54,7 @@ class Command(BaseCommand):
     help = (
         "Publish sample orders into the consumer queue, some repeated, some broken, and await their confirms."
     )
+    requires_system_checks = (Tags.compatibility,)  # see RunbookCommand
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("count", type=_count, help="messages in total; 0: without end, until Ctrl-C")
