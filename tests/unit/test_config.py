@@ -245,3 +245,58 @@ def test_a_store_that_cannot_be_used_so_is_refused_and_passwords_are_not_repeate
 
 def test_the_password_in_the_url_of_redis_does_not_show(load):
     assert "hunter2" not in repr(load(REDIS__URL="redis://:hunter2@host:6379/0"))
+
+
+KEY, OTHER_KEY = "hunter2" + "k" * 32, "hunter2" + "o" * 32
+
+
+def test_token_keys_come_from_the_file_and_as_json_from_the_environment(load):
+    text = f"idempotency:\n  signing_key: '2026-11'\n  token_keys:\n    '2026-11': {KEY}\n"
+    loaded = load(
+        text, IDEMPOTENCY__TOKEN_KEYS=f'{{"2026-12": "{OTHER_KEY}"}}', IDEMPOTENCY__REQUIRE_TOKEN="true"
+    )
+    keys = loaded.idempotency.token_keys
+    assert {kid: key.get_secret_value() for kid, key in keys.items()} == {
+        "2026-11": KEY,
+        "2026-12": OTHER_KEY,
+    }
+    assert "hunter2" not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"REQUIRE_TOKEN": "true"}, "idempotency: require_token goes with token_keys"),
+        ({"MAX_MESSAGE_AGE": "1h"}, "idempotency: max_message_age goes with token_keys"),
+        (
+            {"MAX_MESSAGE_AGE": "-1s", "TOKEN_KEYS": f'{{"a": "{KEY}"}}'},
+            "idempotency.max_message_age: expected a",
+        ),
+        ({"SIGNING_KEY": "a"}, "idempotency: signing_key goes with token_keys"),
+        (
+            {"SIGNING_KEY": "b", "TOKEN_KEYS": f'{{"a": "{KEY}"}}'},
+            "idempotency: signing_key is b; expected one of a",
+        ),
+        (
+            {"TOKEN_KEYS": f'{{"a": "{KEY}", "b": "{OTHER_KEY}"}}'},
+            "idempotency: signing_key: expected which of several token_keys signs: a, b",
+        ),
+        (
+            {"TOKEN_KEYS": f'{{"a": "{KEY}", "b": "{KEY}"}}', "SIGNING_KEY": "a"},
+            "token_keys: expected a different key for each id",
+        ),
+        ({"TOKEN_KEYS": '{"a": "hunter2"}'}, "idempotency.token_keys.a: expected a key of at least 32 bytes"),
+        ({"TOKEN_KEYS": f'{{"a": "{KEY} "}}'}, "token_keys.a: expected a key without white space around it"),
+        ({"TOKEN_KEYS": f'{{"a,b": "{KEY}"}}'}, "idempotency.token_keys.a,b.*: String should match pattern"),
+        ({"TOKEN_KEYS": f'["{KEY}"]'}, "idempotency.token_keys: Input should be a valid dictionary"),
+        (
+            {"TOKEN_KEYS": KEY},
+            'the environment: .*"idempotency".*; expected JSON: Expecting value: line 1 column 1',
+        ),
+        ({"TOKEN_KEYS": '{"a": 12345}'}, "idempotency.token_keys.a: Input should be a valid string"),
+    ],
+)
+def test_token_keys_that_protect_nothing_are_refused_and_not_repeated(load, variables, says):
+    with pytest.raises(ConfigError, match=says) as refused:
+        load(**{f"IDEMPOTENCY__{name}": value for name, value in variables.items()})
+    assert "hunter2" not in str(refused.value)
