@@ -8,10 +8,10 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "order_entry_project.settings")
     try:
-        from django.core.management import execute_from_command_line
+        from order_entry_project.command_line import CommandLine
     except ImportError as error:
         sys.exit(f"{error}. Run `make install`, then `.venv/bin/python manage.py …`.")
-    execute_from_command_line(sys.argv)
+    CommandLine(sys.argv).execute()
 
 
 if __name__ == "__main__":

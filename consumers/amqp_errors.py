@@ -19,13 +19,13 @@ _NOT_FOUND, _PRECONDITION_FAILED = 404, 406
 
 def explain(error: BaseException, queue: str) -> str:
     """Why a connection or channel that was for `queue` ended or could not begin; one line."""
-    cause = _cause(error)
+    found = cause(error)
     for kind, words in _WORDS.items():
-        if isinstance(cause, kind):
-            return f"{words} ({cause.args[0]})" if cause.args else words
-    if isinstance(cause, exceptions.ConnectionClosed | exceptions.ChannelClosed):
-        return _explain_close(cause.reply_code, cause.reply_text, queue)
-    return f"{type(cause).__name__}: {cause}".rstrip(": ")
+        if isinstance(found, kind):
+            return f"{words} ({found.args[0]})" if found.args else words
+    if isinstance(found, exceptions.ConnectionClosed | exceptions.ChannelClosed):
+        return _explain_close(found.reply_code, found.reply_text, queue)
+    return f"{type(found).__name__}: {found}".rstrip(": ")
 
 
 def _explain_close(code: int, text: str, queue: str) -> str:
@@ -36,7 +36,7 @@ def _explain_close(code: int, text: str, queue: str) -> str:
     return f"{code} {text}"
 
 
-def _cause(error: Any) -> Any:
+def cause(error: Any) -> Any:
     """The innermost of pika's nested errors."""
     while True:
         if getattr(error, "exceptions", None):

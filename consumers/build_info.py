@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from prometheus_client.core import InfoMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 class BuildInfo(Collector):
     """Of the one who serves the metrics, not of each process: it stays 1 however many there are."""
 
-    def __init__(self, facts: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, facts: Callable[[], dict[str, str]]) -> None:
         self._facts = facts
 
     def collect(self) -> Iterator[Metric]:

@@ -96,13 +96,19 @@ class ServiceRegistry(HealthCheck):  # type: ignore[misc]
 
     def run(self) -> None:
         config = settings.CONFIG.service_registry
-        registry = Registry(config.endpoint, path=config.path, timeout=config.timeout)
+        registry = open_registry(timeout=config.timeout)
         try:
             registry.lookup(config.router_service)
         except RegistryUnavailable as error:
             raise ServiceUnavailable(_first_line(error)) from error
         finally:
             registry.close()
+
+
+def open_registry(*, timeout: float) -> Registry:
+    """As configured but for the time one answer may take, seconds."""
+    config = settings.CONFIG.service_registry
+    return Registry(config.endpoint, path=config.path, timeout=timeout)
 
 
 def _greet(brokers: list[ConnectionParameters]) -> None:

@@ -1,0 +1,108 @@
+"""The broker: each of its hosts by itself, then the queues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from pika import BlockingConnection, ConnectionParameters
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.exceptions import (
+    AMQPError,
+    AuthenticationError,
+    IncompatibleProtocolError,
+    ProbableAccessDeniedError,
+    ProbableAuthenticationError,
+)
+
+from consumers.amqp_errors import cause, explain
+from consumers.amqp_parameters import broker_parameters
+from consumers.models import QueueMessage
+from order_entry_project.preflight import endpoint, queues
+from order_entry_project.preflight.endpoint import Endpoint
+from order_entry_project.preflight.finding import Finding, Level, failed, first_line, ok
+from order_entry_project.preflight.run import Check
+
+_URL = "mq.broker_url"
+_ADVICE = (
+    (
+        ProbableAuthenticationError,
+        "set mq.username and mq.password, or have the broker map the certificate's name",
+    ),
+    (AuthenticationError, "set mq.username and mq.password, or enable EXTERNAL at the broker"),
+    (ProbableAccessDeniedError, "create the virtual host, or give the user permissions in it"),
+    (IncompatibleProtocolError, "name its AMQP 0-9-1 listener; amqps:// where that expects TLS"),
+)
+
+
+def checks() -> list[Check]:
+    if settings.CONFIG.mq.embedded:
+        return [Check("queue", _URL, _embedded)]
+    try:
+        hosts = broker_parameters(purpose="preflight")
+    except ValueError as error:
+        return [Check("broker", str(error).partition(" ")[0], partial(_unusable, str(error)))]
+    return [Check(f"broker {host.host}:{host.port}", _URL, partial(_findings, host)) for host in hosts]
+
+
+def _unusable(reason: str, patience: float) -> Iterator[Finding]:
+    del patience
+    yield failed(
+        reason.partition(" ")[0],
+        reason,
+        expected="a file that TLS can use",
+        advice="put the right file there, readable by the account the service runs as",
+    )
+
+
+def _findings(host: ConnectionParameters, patience: float) -> Iterator[Finding]:
+    tls = host.ssl_options
+    here = Endpoint(_URL, host.host, host.port, tls.context if tls else None, host.host)
+    for finding in endpoint.connect(here, patience / 2):
+        yield finding
+        if finding.level is Level.FAILED:
+            return
+    host.socket_timeout = host.stack_timeout = host.blocked_connection_timeout = patience / 2
+    try:
+        broker = BlockingConnection(host)
+    except (AMQPError, AMQPConnectorException, OSError) as error:
+        yield _refused(error)
+        return
+    try:
+        yield ok(_URL, f"it lets us in, to the virtual host {host.virtual_host}")
+        yield from queues.findings(broker)
+    finally:
+        if broker.is_open:
+            broker.close()
+
+
+def _refused(error: Exception) -> Finding:
+    found = cause(error)
+    advice = next((words for kind, words in _ADVICE if isinstance(found, kind)), "see the broker's log")
+    return failed(
+        _URL,
+        explain(error, ""),
+        expected="a broker that lets this user into this virtual host",
+        advice=advice,
+    )
+
+
+def _embedded(patience: float) -> Iterator[Finding]:
+    """A table of the order book's database."""
+    del patience
+    mq = settings.CONFIG.mq
+    try:
+        for name in mq.queues:
+            waiting = QueueMessage.objects.filter(queue=name, consumer=None).count()
+            yield ok("mq.consumer_queue", f"the embedded queue {name} can be read; {waiting:,} messages wait")
+    except DatabaseError as error:
+        yield failed(
+            _URL,
+            f"the embedded queue cannot be read: {first_line(error)}",
+            expected="the table queue_messages in the order book's database",
+            advice="see what the check of the database says; manage.py migrate",
+        )
+    finally:
+        connection.close()

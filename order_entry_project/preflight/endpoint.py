@@ -1,0 +1,128 @@
+"""Whether something listens at an address and, over TLS, whether it is whom we expect and for how long."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from order_entry_project.preflight.finding import Finding, failed, first_line, ok, warning
+
+_WRONG_NAME = 62  # X509_V_ERR_HOSTNAME_MISMATCH
+_WRONG_ADDRESS = 64  # X509_V_ERR_IP_ADDRESS_MISMATCH
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(slots=True, frozen=True)
+class Endpoint:
+    """`key`: where in the configuration it is named. `tls`: None where it speaks plainly; `tls_name`: the name its
+    certificate must bear.
+    """
+
+    key: str
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    tls_name: str
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def of_url(key: str, url: str, section: Any) -> Endpoint:
+    """Of an http(s) URL, with the certificates that `section` names. Raises `ValueError`."""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if not parts.hostname:
+        raise ValueError(f"no host in {url!r}")
+    tls = tls_context(section) if parts.scheme == "https" else None
+    return Endpoint(key, parts.hostname, parts.port or _PORTS.get(parts.scheme, 80), tls, parts.hostname)
+
+
+def tls_context(section: Any) -> ssl.SSLContext:
+    """TLS 1.2 or later with the section's `ca_cert`, `client_cert` and `client_key`, where it has them.
+
+    Raises `OSError`.
+    """
+    ca_cert: Path | None = getattr(section, "ca_cert", None)
+    context = ssl.create_default_context(cafile=ca_cert)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if client_cert := getattr(section, "client_cert", None):
+        context.load_cert_chain(client_cert, getattr(section, "client_key", None), password="")
+    return context
+
+
+def connect(endpoint: Endpoint, patience: float) -> Iterator[Finding]:
+    """Connects, shakes hands over TLS, sends nothing else."""
+    try:
+        with socket.create_connection((endpoint.host, endpoint.port), patience) as plain:
+            plain.settimeout(patience)
+            if endpoint.tls is None:
+                yield ok(endpoint.key, f"{endpoint.address} answers")
+                return
+            with endpoint.tls.wrap_socket(plain, server_hostname=endpoint.tls_name) as secure:
+                yield _certified(endpoint, secure)
+    except ssl.SSLCertVerificationError as error:
+        yield _not_believed(endpoint, error)
+    except OSError as error:
+        yield _unreachable(endpoint, error)
+
+
+def _certified(endpoint: Endpoint, secure: ssl.SSLSocket) -> Finding:
+    certificate = secure.getpeercert() or {}
+    end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
+    said = f"{endpoint.address} answers over {secure.version()}, its certificate ends on {end:%Y-%m-%d}"
+    if end - datetime.now(UTC) > timedelta(seconds=settings.CONFIG.service.certificate_warning):
+        return ok(endpoint.key, said)
+    return warning(
+        endpoint.key,
+        said,
+        expected=f"more than {days(settings.CONFIG.service.certificate_warning)} left (service.certificate_warning)",
+        advice=f"have the certificate of {endpoint.host} renewed before that day",
+    )
+
+
+def _not_believed(endpoint: Endpoint, error: ssl.SSLCertVerificationError) -> Finding:
+    section = endpoint.key.partition(".")[0]
+    if error.verify_code in (_WRONG_NAME, _WRONG_ADDRESS):
+        expected = f"a certificate with the name {endpoint.tls_name}"
+        advice = f"name the server in {endpoint.key} as its certificate does, or have that name added to it"
+    elif error.verify_code == _EXPIRED:
+        expected, advice = "a certificate in force", f"have the certificate of {endpoint.host} renewed"
+    else:
+        expected = (
+            f"a certificate signed by an authority in {section}.ca_cert, or the system's where that is null"
+        )
+        advice = f"put the authority that signed the server into {section}.ca_cert, its intermediates at the server"
+    return failed(
+        endpoint.key,
+        f"{endpoint.address} answers, but its certificate is refused: {error.verify_message}",
+        expected=expected,
+        advice=advice,
+    )
+
+
+def _unreachable(endpoint: Endpoint, error: OSError) -> Finding:
+    if isinstance(error, socket.gaierror):
+        reason, advice = f"cannot be resolved: {error.strerror}", "correct the name, or DNS"
+    elif isinstance(error, TimeoutError):
+        reason, advice = "does not answer in time", "see whether it runs, and what firewall stands between"
+    elif isinstance(error, ssl.SSLError):
+        reason = f"does not speak TLS as we do: {error.reason or first_line(error)}"
+        advice = "see whether this is its TLS port, and which certificates it asks for"
+    else:
+        reason, advice = f"cannot be reached: {first_line(error)}", "start it, or correct host and port"
+    expected = "a server that answers" + (" over TLS" if endpoint.tls else "")
+    return failed(endpoint.key, f"{endpoint.address} {reason}", expected=expected, advice=advice)
+
+
+def days(seconds: float) -> str:
+    return f"{seconds / 86_400:g} days"
