@@ -89,7 +89,7 @@ def _answer(states: Mapping[str, bool], *, components: bool) -> JsonResponse:
     return JsonResponse(document, status=code)
 
 
-class _JsonWhateverIsAccepted(BaseContentNegotiation):
+class AnswerWhateverIsAccepted(BaseContentNegotiation):
     """A probe that says it accepts something else gets its answer all the same."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
@@ -108,7 +108,8 @@ class _JsonWhateverIsAccepted(BaseContentNegotiation):
 class _Probe(APIView):
     authentication_classes = ()
     permission_classes = ()
-    content_negotiation_class = _JsonWhateverIsAccepted
+    throttle_classes = ()
+    content_negotiation_class = AnswerWhateverIsAccepted
 
 
 class HealthView(_Probe):

@@ -7,6 +7,7 @@ from typing import Any
 from order_entry_project import build
 from order_entry_project.config import ConfigError, load
 from order_entry_project.logs import logging_config
+from order_entry_project.secrets.sources import credentials
 
 try:
     CONFIG = load()
@@ -42,6 +43,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    # Before anything believes where a request comes from, or reads its body.
+    "orders.api.proxies.TrustedProxies",
+    "orders.api.bodies.BodyLimit",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -67,15 +71,14 @@ TEMPLATES = [
     }
 ]
 
-_password = CONFIG.database.sql_password
+# User and password are asked for at each connection.
+CREDENTIALS = credentials(CONFIG)
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "order_entry_project.postgresql",
         "HOST": CONFIG.database.sql_host,
         "PORT": CONFIG.database.sql_port,
         "NAME": CONFIG.database.sql_database,
-        "USER": CONFIG.database.sql_user,
-        "PASSWORD": _password.get_secret_value() if _password else "",
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": max(2, round(CONFIG.database.connection_timeout)),
@@ -95,11 +98,14 @@ WEB_DATABASE_OPTIONS = {
         # attempts doubles, and would in the end be as long as the outage was.
         "reconnect_timeout": 5,
     },
+    # Seconds until a server that stands still is given up: it does not serve its own time-outs.
+    "patience": 12,
     # Milliseconds. No page is worth more, and none may hold a row for longer.
     "options": "-c statement_timeout=10000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000",
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+AUTHENTICATION_BACKENDS = ["orders.logins.GuardedBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -122,8 +128,11 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = CONFIG.api.https_only
 SESSION_COOKIE_SECURE = CONFIG.api.https_only
 CSRF_COOKIE_SECURE = CONFIG.api.https_only
+# Only a trusted proxy's gets here, see orders/api/proxies.py.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Of the console; the API's own limit is lower.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 if CONFIG.api.https_only:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
@@ -134,10 +143,14 @@ SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "se
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.BasicAuthentication",
+        # What a request says of itself comes before what its connection or cookie says.
+        "orders.api.authentication.TokenAuthentication",
+        "orders.api.authentication.PasswordAuthentication",
+        "orders.api.authentication.CertificateAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
+    "DEFAULT_PERMISSION_CLASSES": ["orders.api.access.ScopePermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["orders.api.throttles.CallerThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["orders.api.exact_json.ExactJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_METADATA_CLASS": None,
@@ -149,6 +162,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Status of orders, manual creation, and routing by hand.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["orders.api.access.DocumentationPermission"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

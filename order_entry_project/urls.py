@@ -4,13 +4,18 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 from order_entry_project import health
-from order_entry_project.metrics import metrics
+from order_entry_project.login_form import LoginForm
+from order_entry_project.metrics_view import MetricsView
+from orders.api.admin import ApiTokenAdmin
+from orders.models import ApiToken
 
 admin.site.site_header = admin.site.site_title = "order-entry"
 admin.site.index_title = "Orders and messages"
 admin.site.site_url = None
 # Two pages need no list beside them, and orders have many columns.
 admin.site.enable_nav_sidebar = False
+admin.site.login_form = LoginForm
+admin.site.register(ApiToken, ApiTokenAdmin)
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -19,7 +24,7 @@ urlpatterns = [
     path("health", health.HealthView.as_view(), name="health"),
     path("health/live", health.LiveView.as_view(), name="live"),
     path("health/ready", health.ReadyView.as_view(), name="ready"),
-    path("metrics", metrics, name="metrics"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
     path("admin/", admin.site.urls),

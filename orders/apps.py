@@ -8,7 +8,12 @@ class OrdersConfig(AppConfig):
     name = "orders"
 
     def ready(self) -> None:
+        from django.contrib.auth.signals import user_login_failed
+
+        from orders.logins import note_failure
+
         connection_created.connect(_leave_json_as_text)
+        user_login_failed.connect(note_failure)
 
 
 def _leave_json_as_text(connection: Any, **_: Any) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from orders.fields import ExactJSONField, KeyField
 from orders.lifecycle import Event, Status
+from orders.scopes import Scope
 
 
 class Side(models.TextChoices):
@@ -206,3 +209,49 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.subject}"
+
+
+class ApiToken(models.Model):
+    """Opens the API to whoever holds it; only its hash is kept. Rows stay after its end, for the record."""
+
+    name = models.CharField(max_length=64, help_text="what it is for; among living tokens no other has it")
+    prefix = models.CharField(max_length=16, help_text="its first characters, to recognise it by")
+    # Of 256 random bits: nothing could be gained by salting or stretching it.
+    digest = models.BinaryField(unique=True, editable=False, help_text="SHA-256 of the token")
+    scopes = ArrayField(models.CharField(max_length=16, choices=[(s.value, s.value) for s in Scope]))
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="api_tokens",
+        help_text="whose rights bound it; empty: a service's own",
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.CharField(max_length=150)
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, help_text="to the minute")
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.CharField(max_length=150, db_default="")
+
+    class Meta:
+        db_table = "api_tokens"
+        verbose_name = "API token"
+        default_permissions = ("view", "add", "revoke")
+        ordering: ClassVar = ["-created_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["name"], name="api_tokens_name_unique", condition=Q(revoked_at__isnull=True)
+            ),
+            models.CheckConstraint(
+                name="api_tokens_scopes_known",
+                condition=Q(scopes__contained_by=[scope.value for scope in Scope]) & Q(scopes__len__gt=0),
+            ),
+            models.CheckConstraint(
+                name="api_tokens_revoked_by_someone",
+                condition=Q(revoked_at__isnull=True, revoked_by="")
+                | Q(revoked_at__isnull=False) & ~Q(revoked_by=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from order_entry_project.config import place
+from order_entry_project.config.api import Api
 from order_entry_project.config.database import Database
 from order_entry_project.config.mq import Mq
 from order_entry_project.config.place import (
@@ -26,8 +27,9 @@ from order_entry_project.config.place import (
     names_nothing,
 )
 from order_entry_project.config.routing import Router, ServiceRegistry
-from order_entry_project.config.service import Api, Logs, Service, Telemetry
+from order_entry_project.config.service import Logs, Service
 from order_entry_project.config.stores import Aerospike, Cache, Idempotency, Redis, SeedHost
+from order_entry_project.config.telemetry import Telemetry
 from order_entry_project.config.values import Section
 from order_entry_project.config.whole import Config
 
@@ -95,6 +97,6 @@ def _explain(fault: Any) -> str:
     if fault["type"] == "value_error" and isinstance(fault["input"], dict):
         return str(message)
     # A URL may hold a password.
-    words = "password", "secret", "url", "token_keys"
+    words = "password", "secret", "url", "token_keys", "otlp"
     secret = any(word in str(part) for part in fault["loc"] for word in words)
     return str(message) if secret else f"{message}, got {fault['input']!r}"

@@ -1,11 +1,11 @@
-"""This service itself: its processes, its API, its logs and telemetry."""
+"""This service itself: its processes and its logs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 
 from order_entry_project.config.values import Count, Name, Seconds, Section
 
@@ -21,6 +21,11 @@ class Service(Section):
         description="Informational: how many instances the deployment runs; preflight counts their connections.",
     )
     processes: Count = Field(1, description="Consumer processes in one `consume_orders`.")
+    rate_limit: Count = Field(
+        10_000,
+        description="Most orders a second of one instance: its workers take no more from the queue, and what is more "
+        "of POST /order is answered 429.",
+    )
     drain_timeout: Seconds = Field(
         25.0, description="How long a stopping worker may finish what is in flight."
     )
@@ -52,26 +57,3 @@ class Logs(Section):
         if value is not None and not value.is_dir():
             raise ValueError("expected an existing folder")
         return value
-
-
-class Telemetry(Section):
-    metrics_port: int | None = Field(
-        None,
-        ge=1,
-        le=65535,
-        description="Port on which consume_orders serves /metrics and /health/ready for all its processes; "
-        "null: it does not. The API has its own /metrics.",
-    )
-
-
-class Api(Section):
-    secret_key: SecretStr | None = Field(
-        None, description="Signs sessions; null: a random one per start, which ends all sessions."
-    )
-    allowed_hosts: list[str] = Field(
-        ["127.0.0.1", "localhost", "[::1]"],
-        description="Host names the API answers to, beside service.name.",
-    )
-    https_only: bool = Field(
-        default=False, description="Redirect to HTTPS and mark cookies secure (behind a TLS proxy)."
-    )

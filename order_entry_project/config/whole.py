@@ -13,11 +13,13 @@ from pydantic_settings import (
 )
 
 from order_entry_project.config import place
+from order_entry_project.config.api import Api
 from order_entry_project.config.database import Database
 from order_entry_project.config.mq import Mq
 from order_entry_project.config.routing import Router, ServiceRegistry
-from order_entry_project.config.service import Api, Logs, Service, Telemetry
+from order_entry_project.config.service import Logs, Service
 from order_entry_project.config.stores import Aerospike, Cache, Idempotency, Redis, StoreName
+from order_entry_project.config.telemetry import Telemetry
 
 
 class Config(BaseSettings):

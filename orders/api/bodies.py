@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from rest_framework.exceptions import APIException, UnsupportedMediaType
 from rest_framework.request import Request
+
+from orders.api.problems import problem
+
+
+class BodyLimit:
+    """Middleware: refuses a body by its length, before a byte of it is read."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        console = request.path.startswith("/admin/")
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if console else settings.CONFIG.api.max_body
+        if int(request.META.get("CONTENT_LENGTH") or 0) > most:
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body may have {most} bytes here.")
+        return self._get_response(request)
 
 
 class LengthRequired(APIException):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiResponse
 
 _TIME = {"type": "string", "format": "date-time", "example": "2026-02-14T10:30:45Z"}
@@ -51,3 +53,43 @@ def problem(description: str) -> OpenApiResponse:
     return OpenApiResponse(
         {"type": "object", "required": list(_PROBLEM), "properties": _PROBLEM}, description=description
     )
+
+
+REFUSALS = {
+    401: problem("Nobody known, or the credentials are refused"),
+    403: problem("Known, but the scope is missing: `scope` names it"),
+    429: problem("Too many requests; `Retry-After` says when"),
+}
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # registers itself
+    target_class = "orders.api.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        del auto_schema
+        return {"type": "http", "scheme": "bearer", "description": "A token made in the console: oe_…"}
+
+
+class PasswordScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # registers itself
+    target_class = "orders.api.authentication.PasswordAuthentication"
+    name = "password"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        del auto_schema
+        return {"type": "http", "scheme": "basic", "description": "A console user's name and password"}
+
+
+class CertificateScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # registers itself
+    target_class = "orders.api.authentication.CertificateAuthentication"
+    name = "certificate"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """OpenAPI 3.0 has no word for mutual TLS."""
+        del auto_schema
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": settings.CONFIG.api.client_certificate_header or "X-SSL-Client-S-DN",
+            "description": "Mutual TLS: set by the proxy that verifies the client's certificate, never by the client",
+        }

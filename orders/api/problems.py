@@ -32,7 +32,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse 
     response = exception_handler(error, context)
     if response is None:
         return None
-    answer = problem(response.status_code, **_members(response.data))
+    answer = problem(response.status_code, **_members(response.data), **getattr(error, "members", {}))
     for header in _KEPT_HEADERS:
         if header in response:
             answer[header] = response[header]

@@ -5,47 +5,64 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotFound
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import GenericAPIView, ListAPIView
-from rest_framework.permissions import DjangoModelPermissions, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from orders import book, documents, schema, selectors
-from orders.api import openapi
+from orders import book, documents, schema, selectors, tracing
+from orders.api import openapi, throttles
 from orders.api.bodies import json_body
+from orders.api.open_views import SometimesOpen
 from orders.api.pages import OrderPages
 from orders.api.problems import problem
 from orders.api.serializers import OrderEventSerializer, OrderFilter, OrderSerializer
 from orders.book import Entry
 from orders.lifecycle import Status
 from orders.models import Order, OrderEvent
+from orders.scopes import Scope
 
 JSON = "application/json"
+T = TypeVar("T")
 
 
 @method_decorator(never_cache, "dispatch")
-class OrderStatusView(APIView):
-    """What has become of one order; open to all, as the runbook's bare curl expects."""
+class OrderStatusView(SometimesOpen):
+    """What has become of one order; open to all as the runbook's bare curl expects, unless configured otherwise."""
 
-    authentication_classes = ()
-    permission_classes = ()
+    scopes: ClassVar = {"GET": Scope.READ}
 
-    @extend_schema(responses={200: openapi.order_status("The order"), 404: openapi.problem("No such order")})
+    def is_open(self) -> bool:
+        return settings.CONFIG.api.anonymous_reads and "view" not in self.request.GET
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "view", enum=["full"], description="the richer form, as in the list; needs `read`"
+            )
+        ],
+        responses={
+            200: openapi.order_status("The order"),
+            404: openapi.problem("No such order"),
+            **openapi.REFUSALS,
+        },
+    )
     def get(self, request: Request, order_id: str) -> HttpResponseBase:
-        del request
-        document = selectors.api_document(order_id)
-        if document is None:
-            raise NotFound(f"There is no order {order_id}.")
+        view = request.query_params.get("view")
+        if view not in (None, "full"):
+            raise ValidationError({"view": [f"expected full, got {view!r}"]})
+        if view == "full":
+            return Response(OrderSerializer(_found(Order.objects.filter(pk=order_id).first(), order_id)).data)
+        document = _found(selectors.api_document(order_id), order_id)
         return HttpResponse(document, content_type=JSON)
 
 
@@ -55,7 +72,7 @@ class OrdersView(ListAPIView[Order]):
     queryset = Order.objects.all()
     serializer_class = OrderSerializer
     pagination_class = OrderPages
-    permission_classes = (DjangoModelPermissions,)
+    scopes: ClassVar = {"GET": Scope.READ, "POST": Scope.CREATE}
 
     def filter_queryset(self, queryset: Any) -> Any:
         chosen = OrderFilter(data=self.request.query_params.dict())
@@ -64,7 +81,11 @@ class OrdersView(ListAPIView[Order]):
 
     @extend_schema(
         parameters=[OrderFilter],
-        responses={200: OrderSerializer(many=True), 400: openapi.problem("No such filter or value")},
+        responses={
+            200: OrderSerializer(many=True),
+            400: openapi.problem("No such filter or value"),
+            **openapi.REFUSALS,
+        },
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Orders, newest first, a page at a time."""
@@ -79,15 +100,22 @@ class OrdersView(ListAPIView[Order]):
             409: openapi.problem("Another order of this id is in the book"),
             413: openapi.problem("Larger than any order may be"),
             415: openapi.problem("Not application/json"),
+            **openapi.REFUSALS,
         },
     )
     def post(self, request: Request) -> HttpResponseBase:
         """Create an order by hand; idempotent by orderId."""
+        throttles.count_creation()
         try:
             order = schema.decode(json_body(request), JSON, datetime.now(UTC))
         except schema.InvalidOrder as error:
             return _refusal(error)
-        entry = book.enter(order, message_id=f"api:{uuid.uuid4()}", actor=request.user.get_username())
+        entry = book.enter(
+            order,
+            message_id=f"api:{uuid.uuid4()}",
+            actor=request.user.get_username(),
+            traceparent=tracing.followed(request.headers.get("traceparent")),
+        )
         return _entered(order, entry)
 
 
@@ -96,9 +124,15 @@ class OrderEventsView(GenericAPIView[OrderEvent]):
 
     queryset = OrderEvent.objects.all()
     serializer_class = OrderEventSerializer
-    permission_classes = (IsAuthenticated,)
+    scopes: ClassVar = {"GET": Scope.READ}
 
-    @extend_schema(responses={200: OrderEventSerializer(many=True), 404: openapi.problem("No such order")})
+    @extend_schema(
+        responses={
+            200: OrderEventSerializer(many=True),
+            404: openapi.problem("No such order"),
+            **openapi.REFUSALS,
+        }
+    )
     def get(self, request: Request, order_id: str) -> Response:
         del request
         events = self.get_queryset().filter(order_id=order_id).order_by("sequence")
@@ -106,6 +140,12 @@ class OrderEventsView(GenericAPIView[OrderEvent]):
         if not found:
             raise NotFound(f"There is no order {order_id}.")
         return Response(found)
+
+
+def _found(what: T | None, order_id: str) -> T:
+    if what is None:
+        raise NotFound(f"There is no order {order_id}.")
+    return what
 
 
 def _refusal(error: schema.InvalidOrder) -> HttpResponse:

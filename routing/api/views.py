@@ -8,13 +8,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders.api import openapi
 from orders.api.exact_json import Time
 from orders.models import Order
+from orders.scopes import Scope
 from routing.models import OrderRoute
 
 
@@ -45,9 +45,15 @@ class OrderRoutesView(GenericAPIView[OrderRoute]):
 
     queryset = OrderRoute.objects.all()
     serializer_class = OrderRouteSerializer
-    permission_classes = (IsAuthenticated,)
+    scopes: ClassVar = {"GET": Scope.READ}
 
-    @extend_schema(responses={200: OrderRouteSerializer(many=True), 404: openapi.problem("No such order")})
+    @extend_schema(
+        responses={
+            200: OrderRouteSerializer(many=True),
+            404: openapi.problem("No such order"),
+            **openapi.REFUSALS,
+        }
+    )
     def get(self, request: Request, order_id: str) -> Response:
         del request
         if not Order.objects.filter(pk=order_id).exists():

@@ -33,7 +33,9 @@ def trader() -> User:
 
 @pytest.fixture
 def reader() -> User:
-    return User.objects.create(username="reader")
+    user = User.objects.create(username="reader")
+    user.user_permissions.add(Permission.objects.get(codename="view_order"))
+    return user
 
 
 @pytest.fixture
@@ -257,7 +259,7 @@ class TestCreation:
     def test_a_stranger_is_asked_who_he_is(self, client):
         response = post(client, NEW)
         problem_of(response, 401)
-        assert response["WWW-Authenticate"].startswith("Basic")
+        assert response["WWW-Authenticate"] == 'Bearer realm="order-entry", Basic realm="order-entry"'
         assert not Order.objects.exists()
 
     def test_a_wrong_password_is_a_401(self, client, trader):
@@ -395,7 +397,7 @@ class TestList:
     def test_a_page_is_one_query_however_many_orders_it_has(self, as_reader, django_assert_num_queries):
         for number in range(5):
             routed_order(f"T-{number}")
-        with django_assert_num_queries(3):  # session, user, orders
+        with django_assert_num_queries(5):  # session, user, permissions of the user and of groups, orders
             as_reader.get("/order")
 
 
