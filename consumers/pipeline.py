@@ -22,6 +22,7 @@ from consumers.batch import Batch, Job
 from consumers.models import Reason
 from consumers.placing import Placing
 from consumers.quarantine import Rejection
+from consumers.rate_limit import RateLimit
 from orders import book
 from orders.lifecycle import Status
 from orders.sql import SqlUnavailable
@@ -58,7 +59,7 @@ STEPS = (
 
 @dataclass(slots=True, frozen=True)
 class Limits:
-    """`batch_size` and `in_flight` count orders; `hold` and `publish_grace` are seconds."""
+    """`batch_size` and `in_flight` count orders, `rate` orders a second; `hold` and `publish_grace` are seconds."""
 
     batch_size: int
     in_flight: int
@@ -66,6 +67,7 @@ class Limits:
     hold: float
     publish_grace: float
     publishes: bool
+    rate: float
 
 
 class Pipeline:
@@ -113,6 +115,8 @@ class Pipeline:
         self._batch: Batch | None = None  # being processed; kept while SQL is away
         self._sweep_claim = uuid4()  # the same again where an answer was lost
         self._turn_due = False
+        self._rate = RateLimit(limits.rate, now=time.monotonic())
+        self._rests = False  # until the rate allows another one
         self._draining = False
         gate.listen(self._on_gate)
 
@@ -205,7 +209,19 @@ class Pipeline:
             return 0
         free = self._dispatcher.free
         enough = min(len(self._inbox), self._limits.in_flight // 2, self._limits.batch_size)
-        return min(free, self._limits.batch_size) if free >= enough else 0
+        return min(free, self._limits.batch_size, self._allowed()) if free >= enough else 0
+
+    def _allowed(self) -> int:
+        """How many the rate allows; where that is none, there is another turn when it is one."""
+        allowed = self._rate.room(now=time.monotonic())
+        if not allowed and not self._rests:
+            self._rests = True
+            self._reactor.call_later(self._rate.wait, self._go_on)
+        return allowed
+
+    def _go_on(self) -> None:
+        self._rests = False
+        self._soon()
 
     def _next_batch(self) -> Batch:
         """As many as there is room for; a redelivered message goes alone, in case it ended a process."""
@@ -215,6 +231,7 @@ class Pipeline:
         room = self._room()
         while self._inbox and len(taken) < room and not self._inbox[0].delivery.redelivered:
             taken.append(self._inbox.popleft())
+        self._rate.took(len(taken))
         self._passed("take")
         decoded, again = batch.decode(taken)
         self._inbox.extendleft(reversed(again))
@@ -227,6 +244,7 @@ class Pipeline:
     def _redelivered(self, job: Job) -> Batch:
         attempts = quarantine.count_attempt(self._sql, job.delivery)
         self._inbox.popleft()
+        self._rate.took(1)
         self._passed("take")
         if attempts > self._limits.max_retries:
             error = f"delivered {attempts} times and never settled: it may end the process that takes it"

@@ -18,7 +18,7 @@ from consumers.outbox import Outbox
 from consumers.pipeline import Limits, Pipeline
 from consumers.tally import Tally
 from consumers.transports import make_worker_transport
-from orders import avro, status_cache
+from orders import avro, status_cache, tracing
 from orders.sql import Sql
 from orders.stores.choice import open_store
 from orders.stores.port import StoreUnavailable
@@ -46,6 +46,7 @@ _LEAST_PATIENCE = 0.5
 class Worker:
     """`once`: stop when the queue, the book's due orders and the outbox are empty.
 
+    `share`: this is one of so many processes of the instance, which has one rate limit.
     `passed` is told each of `pipeline.STEPS` that is done. `snapshots`: where its metrics go.
     """
 
@@ -54,6 +55,7 @@ class Worker:
         *,
         queue: str | None = None,
         once: bool = False,
+        share: int = 1,
         passed: Callable[[str], None] = lambda _: None,
         snapshots: Snapshots | None = None,
     ) -> None:
@@ -95,6 +97,7 @@ class Worker:
                 hold=config.router.claim,
                 publish_grace=config.mq.publish_grace,
                 publishes=publishes,
+                rate=config.service.rate_limit / share,
             ),
             actor=actor,
             passed=passed,
@@ -134,6 +137,7 @@ class Worker:
                 self._routing.close()
                 self._sql.close()
                 self._beat()
+                tracing.flush()
         return self.tally
 
     def stop(self) -> None:

@@ -11,12 +11,15 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from orders.admin import OrderAdmin, Table
 from orders.lifecycle import ROUTABLE
 from orders.models import Order
+from routing import ledger
 from routing.forms import RouteByHandForm
 from routing.manual import Refused, route_by_hand
+from routing.models import Outcome
 
 # Each is a transaction of its own, and a person waits for the answer.
 MOST_AT_ONCE = 200
@@ -68,7 +71,7 @@ class RoutableOrderAdmin(OrderAdmin):
             self.message_user(request, f"{order.order_id} is routed to {route}.", messages.SUCCESS)
 
     def tables(self, obj: Order) -> list[Table]:
-        return [*super().tables(obj), _routes(obj)]
+        return [*super().tables(obj), _routes(obj), *_ledger(obj)]
 
 
 def _obstacle(order: Order) -> str:
@@ -84,6 +87,20 @@ def _late_venues() -> list[str]:
     """Where the latest orders went."""
     late = Order.objects.order_by("-created_at").values_list("route", flat=True)[:_LATE_ORDERS]
     return sorted({route for route in late if route})
+
+
+def _ledger(order: Order) -> list[Table]:
+    """Where the time of an order went that was routed by the machine in one go."""
+    accepted = order.routes.filter(outcome=Outcome.ACCEPTED).select_related("order").first()
+    stages = ledger.stages(accepted) if accepted else []
+    if not stages:
+        return []
+    most = max(milliseconds for _, milliseconds in stages)
+    rows = [
+        (stage, f"{spent:.2f}", format_html('<meter max="{}" value="{}"></meter>', most or 1, spent))
+        for stage, spent in stages
+    ]
+    return [Table("Where its time went", ("Stage", "ms", ""), rows)]
 
 
 def _routes(order: Order) -> Table:

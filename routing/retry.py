@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from django.conf import settings
 
-from orders import status_cache
+from orders import status_cache, tracing
 from orders.lifecycle import Status
 from orders.sql import Sql, SqlUnavailable
 from orders.stores.choice import open_store
@@ -106,6 +106,7 @@ class Retry:
             self._routing.close()
             self._reactor.close()
             self._sql.close()
+            tracing.flush()
         return self.summary
 
     def _begin(self) -> None:

@@ -41,7 +41,8 @@ class _Router:
         body = await request.read()
         key = request.headers.get("Idempotency-Key")
         try:
-            name = self._venue.receive(key, _order.decode(body).order_id, body)
+            order_id = _order.decode(body).order_id
+            name = self._venue.receive(key, order_id, body, request.headers.get("traceparent"))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return fault(400, f"expected an order with orderId as JSON: {error}")
         except KeyConflict as conflict:

@@ -12,7 +12,10 @@ from typing import Any
 
 @dataclass(slots=True)
 class _Asked:
-    """What came under one idempotency key; `route` None: nothing was decided, or it was refused."""
+    """What came under one idempotency key; `route` None: nothing was decided, or it was refused.
+
+    `traceparent`: of the last request.
+    """
 
     order_id: str
     body: bytes
@@ -20,6 +23,7 @@ class _Asked:
     executions: int = 0
     route: str | None = None
     refused: bool = False
+    traceparent: str | None = None
 
 
 class KeyConflict(Exception):
@@ -34,12 +38,13 @@ class Venue:
         self._asked: dict[str, _Asked] = {}
         self._happened: Counter[str] = Counter()
 
-    def receive(self, key: str | None, order_id: str, body: bytes) -> str:
+    def receive(self, key: str | None, order_id: str, body: bytes, traceparent: str | None = None) -> str:
         """Count a request; the key under which it goes on. Raises `KeyConflict`."""
         name = key or order_id
         digest = hashlib.blake2b(body, digest_size=16).digest()
         asked = self._asked.setdefault(name, _Asked(order_id, digest))
         asked.requests += 1
+        asked.traceparent = traceparent
         if key and asked.body != digest:
             self._happened["conflict"] += 1
             raise KeyConflict(f"Idempotency-Key {key!r} came before with another body")
@@ -85,6 +90,7 @@ class Venue:
                     "requests": asked.requests,
                     "executions": asked.executions,
                     "route": asked.route,
+                    "traceparent": asked.traceparent,
                 }
                 for name, asked in self._asked.items()
             },

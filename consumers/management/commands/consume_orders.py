@@ -58,7 +58,10 @@ class Command(BaseCommand):
         config = settings.CONFIG
         with TemporaryDirectory(prefix="order-entry-") as folder:
             snapshots = Snapshots(Path(folder))
-            work = Task("worker", lambda: Worker(queue=queue, passed=passed, snapshots=snapshots).run())
+            work = Task(
+                "worker",
+                lambda: Worker(queue=queue, share=processes, passed=passed, snapshots=snapshots).run(),
+            )
             tasks = [work] * processes
             if port := config.telemetry.metrics_port:
                 exporting = partial(
