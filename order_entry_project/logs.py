@@ -17,7 +17,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -34,6 +34,7 @@ _FIELDS = ("levelname", "name", "message")
 # Fast on lines full of URLs: it begins with plain text, and looks no further than the string a URL stands in.
 _PASSWORD_IN_URL = re.compile(r"""://([^/\s:@"]*):[^/\s@"]+@""")
 _SHORTEST_SECRET = 4
+_MOST_LEARNED = 32
 
 
 SpanIds = tuple[str, str]  # trace id and span id, in hexadecimal
@@ -42,11 +43,13 @@ SpanIds = tuple[str, str]  # trace id and span id, in hexadecimal
 class _Redacting:
     """Formats as the class beside it does, adds the ids of the current span, and blots out secrets."""
 
-    secrets: tuple[str, ...] = ()
-    current_span: Callable[[], SpanIds | None] = staticmethod(lambda: None)
+    configured: Sequence[str] = ()
+    learned: Sequence[str] = ()
+    secrets: tuple[str, ...] = ()  # all of these, as they are written
+    span_of: Callable[[logging.LogRecord], SpanIds | None] = staticmethod(lambda _: None)
 
     def format(self, record: logging.LogRecord) -> str:
-        if not hasattr(record, "trace_id") and not hasattr(record, "lines") and (ids := self.current_span()):
+        if not hasattr(record, "trace_id") and not hasattr(record, "lines") and (ids := self.span_of(record)):
             record.trace_id, record.span_id = ids
         text: str = super().format(record)  # type: ignore[misc] # a formatter is the other base
         for secret in self.secrets:
@@ -89,14 +92,24 @@ class PlainLines(_Redacting, logging.Formatter):
         return f"{line} trace_id={trace_id} span_id={getattr(record, 'span_id', '')}" if trace_id else line
 
 
-def follow(current_span: Callable[[], SpanIds | None]) -> None:
-    """Ask `current_span` at each line what it belongs to."""
-    _Redacting.current_span = staticmethod(current_span)
+def follow(span_of: Callable[[logging.LogRecord], SpanIds | None]) -> None:
+    """Ask `span_of`, at each line, what it belongs to."""
+    _Redacting.span_of = staticmethod(span_of)
+
+
+def hide(secret: str) -> None:
+    """Let this one, learned while running, get through no more than those of the configuration."""
+    if len(secret) < _SHORTEST_SECRET or secret in _Redacting.learned:
+        return
+    # The latest: those that they have replaced open nothing.
+    _Redacting.learned = [secret, *_Redacting.learned][:_MOST_LEARNED]
+    _Redacting.secrets = _as_written([*_Redacting.configured, *_Redacting.learned])
 
 
 def logging_config(config: Config) -> dict[str, Any]:
     """Django's LOGGING."""
-    _Redacting.secrets = _as_written(secrets_of(config))
+    _Redacting.configured = secrets_of(config)
+    _Redacting.secrets = _as_written([*_Redacting.configured, *_Redacting.learned])
     text = config.logs.console == "text" or (config.logs.console == "auto" and sys.stderr.isatty())
     files = {name: _file(config, name) for name in FILES if config.logs.folder}
     return {

@@ -8,7 +8,9 @@ comes with a `traceparent` follows it.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
+import re
 import socket
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from orders import tracing
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.sampling import Sampler
     from opentelemetry.trace import Span
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 # Probes, scrapes and styles. Matched against the whole URL: an order may be called health.
 _UNTRACED = "^https?://[^/]+/(health(/live|/ready)?|metrics|static/.*)$"
+# What makes a route a regular expression.
+_REGULAR = re.compile(r"\(\?P(<\w+>)[^()]*\)|\^|\\Z|\$")
 _LONGEST = 4096  # characters of an attribute
 
 
@@ -49,7 +54,7 @@ def start(config: Config) -> None:
     drawn = _provider(config, ALWAYS_ON, batches)
     tracing.use(drawn.get_tracer("order_entry"), ratio, batches.shutdown)
     RequestsInstrumentor().instrument()
-    logs.follow(_current)
+    logs.follow(_ids)
 
 
 def instrument_web(config: Config) -> None:
@@ -62,7 +67,7 @@ def instrument_web(config: Config) -> None:
     from order_entry_project.sampling import Roots
 
     Roots.only_requests = True
-    DjangoInstrumentor().instrument(excluded_urls=_UNTRACED, request_hook=_continue)
+    DjangoInstrumentor().instrument(excluded_urls=_UNTRACED, request_hook=_continue, response_hook=_name)
     PsycopgInstrumentor().instrument()
 
 
@@ -93,8 +98,24 @@ def _continue(span: Span, request: HttpRequest) -> None:
         )
 
 
-def _current() -> logs.SpanIds | None:
+def _name(span: Span, request: HttpRequest, response: HttpResponseBase) -> None:
+    """By the route, as a person writes it: `GET order/<order_id>`."""
+    del response
+    if request.resolver_match and span.is_recording():
+        route = _REGULAR.sub(lambda part: part[1] or "", request.resolver_match.route)
+        span.set_attribute("http.route", route)
+        span.update_name(f"{request.method} {route}")
+
+
+def _ids(record: logging.LogRecord) -> logs.SpanIds | None:
     from opentelemetry.trace import get_current_span
 
     context = get_current_span().get_span_context()
-    return (f"{context.trace_id:032x}", f"{context.span_id:016x}") if context.is_valid else None
+    if context.is_valid:
+        return f"{context.trace_id:032x}", f"{context.span_id:016x}"
+    # What Django says of a request after its span has ended.
+    headers = getattr(getattr(record, "request", None), "META", {})
+    if traceparent := tracing.followed(headers.get("HTTP_TRACEPARENT")):
+        _, trace_id, span_id, _ = traceparent.split("-")
+        return trace_id, span_id
+    return None

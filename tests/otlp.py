@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -56,7 +57,10 @@ class Span:
 
 @dataclass
 class Collector:
-    """Takes spans at `url` until told otherwise. `posts`: requests that came, `headers`: of the last of them."""
+    """Takes spans at `url` until told otherwise.
+
+    `posts`: requests that came, `headers`: of the last of them, names in lower case.
+    """
 
     posts: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -132,7 +136,7 @@ class Collector:
             self._changed.notify_all()
         self._released.wait()
         status, more = self._answer
-        if headers["Content-Type"] != _PROTOBUF:
+        if headers["content-type"] != _PROTOBUF:
             return 415, {}
         if status == 200:
             message = ExportTraceServiceRequest.FromString(body)
@@ -150,7 +154,9 @@ class Collector:
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 status, headers = (
-                    collector.received(dict(self.headers), body) if self.path == "/v1/traces" else (404, {})
+                    collector.received({name.lower(): value for name, value in self.headers.items()}, body)
+                    if self.path == "/v1/traces"
+                    else (404, {})
                 )
                 content = ExportTraceServiceResponse().SerializeToString()
                 self.send_response(status)
@@ -172,8 +178,10 @@ class Collector:
 
 
 class _Server(ThreadingHTTPServer):
-    def handle_error(self, *_: Any) -> None:
-        """Who asked has gone: it had waited long enough."""
+    def handle_error(self, *client: Any) -> None:
+        """Who asked may have gone: it had waited long enough."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*client)
 
 
 @contextmanager
