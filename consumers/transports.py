@@ -18,7 +18,7 @@ from consumers.membership import Membership
 from consumers.offsets import StreamPosition
 from consumers.partitioned import PartitionedTransport
 from consumers.postgres_queue import PostgresQueue
-from orders import sql
+from orders.connecting import Connection
 
 if TYPE_CHECKING:
     from consumers.offsets import Offsets
@@ -114,8 +114,7 @@ def _embedded(reactor: Reactor, source: str | None, target: str | None) -> Trans
 def _connect() -> psycopg.Connection[Any]:
     """As Django would now: credentials may have changed since the last connection."""
     parameters = connections["default"].get_connection_params()
-    for name in ("context", "pool"):
-        parameters.pop(name, None)
+    parameters.pop("context")
     milliseconds = _PATIENCE * 1000
     parameters |= {
         "autocommit": True,
@@ -126,5 +125,6 @@ def _connect() -> psycopg.Connection[Any]:
         # The server, too, learns soon that a consumer's machine is gone: its messages wait for that.
         "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
         "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+        "patience": _PATIENCE,
     }
-    return sql.connect(patience=_PATIENCE, **parameters)
+    return Connection.connect(**parameters)

@@ -15,23 +15,23 @@ import logging
 import re
 import time
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import psycopg
 from django.db import connections
 
+from orders.connecting import Connection
 from orders.metrics import sql_latency_ms, sql_write_errors
 
-# What the same statement may survive when it is sent again later: connection, rollback, resources, operator,
-# read-only, lock timeout. Everything else is the fault of the rows or of the code.
-_TRANSIENT_CLASSES = ("08", "40", "53", "57")
+# What the same statement may survive when it is sent again later: connection, credentials, rollback, resources,
+# operator, read-only, lock timeout. Everything else is the fault of the rows or of the code.
+_TRANSIENT_CLASSES = ("08", "28", "40", "53", "57")
 _TRANSIENT_STATES = ("25006", "55P03")
 _ROLLED_BACK = ("40001", "40P01")
 _IMMEDIATE_TRIES = 5
-# How much later than the server this side gives a statement up, so that the server says why, seconds.
-_GRACE = 0.25
 _NAME = re.compile(r"/\* (\w+) \*/")
+UNNAMED = "other"
 # So many of a batch's orders are named in a line about it.
 _NAMED = 10
 
@@ -48,31 +48,6 @@ def is_transient(error: psycopg.Error) -> bool:
     if state is None:
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES
-
-
-class _Bounded(psycopg.Connection[Any]):
-    """A connection that gives up on a server which stands still: its own timeouts stand still with it.
-
-    TCP's do not help either: the operating system acknowledges what a stopped process never reads, and a Unix
-    socket has none.
-    """
-
-    patience: float | None = None
-
-    def wait(self, *args: Any, **kwargs: Any) -> Any:
-        """Raises an `OperationalError` after `patience` seconds; the connection is of no more use then."""
-        kwargs.setdefault("timeout", self.patience)
-        return super().wait(*args, **kwargs)
-
-
-def connect(*, patience: float, **parameters: Any) -> psycopg.Connection[Any]:
-    """A connection on which no wait is longer than `patience` seconds and a little.
-
-    `parameters`: psycopg's; they are to tell the server to give up after `patience`.
-    """
-    connection = _Bounded.connect(**parameters)
-    connection.patience = patience + _GRACE
-    return connection
 
 
 class Sql:
@@ -97,7 +72,7 @@ class Sql:
                 cursor.execute(statement, parameters, prepare=True)
                 return cursor.fetchall() if cursor.description else []
             except psycopg.Error as error:
-                _report(statement, parameters, error)
+                report(name_of(statement), parameters, error)
                 if not is_transient(error):
                     raise
                 if error.sqlstate not in _ROLLED_BACK:
@@ -127,21 +102,21 @@ class Sql:
             "connect_timeout": max(2, round(self._patience)),
             "tcp_user_timeout": milliseconds,
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+            "patience": self._patience,
         }
-        parameters.pop("pool", None)
-        return connect(patience=self._patience, **parameters)
+        return Connection.connect(**parameters)
 
 
-@cache
+@lru_cache
 def name_of(statement: str) -> str:
     """A statement bears its name in front, for PostgreSQL's own views, metrics and logs."""
     match = _NAME.match(statement)
-    return match[1] if match else "other"
+    return match[1] if match else UNNAMED
 
 
-def _report(statement: str, parameters: Mapping[str, Any], error: psycopg.Error) -> None:
+def report(name: str, parameters: Mapping[str, Any], error: psycopg.Error) -> None:
     """Whose orders it was about, but no other value: the error's detail may hold any."""
-    name, sqlstate = name_of(statement), error.sqlstate or "none"
+    sqlstate = error.sqlstate or "none"
     sql_write_errors.labels(name, sqlstate).inc()
     order_ids = _listed(parameters, "order_id")
     sql_errors.error(

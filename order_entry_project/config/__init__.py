@@ -27,6 +27,7 @@ from order_entry_project.config.place import (
     names_nothing,
 )
 from order_entry_project.config.routing import Router, ServiceRegistry
+from order_entry_project.config.safeguard import Safeguard
 from order_entry_project.config.service import Logs, Service
 from order_entry_project.config.stores import Aerospike, Cache, Idempotency, Redis, SeedHost
 from order_entry_project.config.telemetry import Telemetry
@@ -48,6 +49,7 @@ __all__ = [
     "Mq",
     "Redis",
     "Router",
+    "Safeguard",
     "Section",
     "SeedHost",
     "Service",
@@ -97,6 +99,6 @@ def _explain(fault: Any) -> str:
     if fault["type"] == "value_error" and isinstance(fault["input"], dict):
         return str(message)
     # A URL may hold a password.
-    words = "password", "secret", "url", "token_keys", "otlp"
+    words = "password", "secret", "url", "token_keys", "otlp", "api_key"
     secret = any(word in str(part) for part in fault["loc"] for word in words)
     return str(message) if secret else f"{message}, got {fault['input']!r}"

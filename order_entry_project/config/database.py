@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from order_entry_project.config.values import Count, Name, Seconds, Section
+
+_USER = "order_entry"
 
 
 class Database(Section):
     sql_host: str = Field("127.0.0.1", description="Host name, or the folder of a Unix socket.")
     sql_port: int = Field(5432, ge=1, le=65535, description="Port.")
     sql_database: Name = Field("trading_orders", description="Database.")
-    sql_user: Name = Field("order_entry", description="User.")
+    sql_user: Name | None = Field(
+        None,
+        description=f"User; null: what sql_user_file holds, with Safeguard the account whose password it gives, "
+        f"else {_USER}.",
+    )
     sql_password: SecretStr | None = Field(None, description="Password, with credentials_source environment.")
-    credentials_source: Literal["environment", "safeguard"] = Field(
-        "environment", description="Where user and password come from: this configuration, or Safeguard."
+    sql_user_file: Path | None = Field(
+        None,
+        description="File that holds the user, with credentials_source file; read again when it changes.",
+    )
+    sql_password_file: Path | None = Field(
+        None,
+        description="File that holds the password, with credentials_source file; read again when it changes.",
+    )
+    credentials_source: Literal["environment", "file", "safeguard"] = Field(
+        "environment",
+        description="Where user and password come from: this configuration, files such as Kubernetes mounts, "
+        "or Safeguard (section safeguard). The last two may change while the service runs.",
     )
     pool_size: Count = Field(20, description="Most connections of one web process.")
     connection_timeout: Seconds = Field(
         10.0, description="Longest wait for a connection; a worker's own is bounded tighter."
     )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        source = self.credentials_source
+        if source == "file" and self.sql_password_file is None:
+            raise ValueError("sql_password_file: expected a file, credentials_source is file")
+        if source != "file" and (self.sql_password_file or self.sql_user_file):
+            raise ValueError("sql_user_file and sql_password_file go with credentials_source file")
+        if source != "environment" and self.sql_password is not None:
+            raise ValueError(f"sql_password goes with credentials_source environment, not with {source}")
+        if self.sql_user is not None and self.sql_user_file is not None:
+            raise ValueError("expected sql_user or sql_user_file, not both")
+        return self
+
+    @property
+    def user(self) -> str:
+        """The user, where neither a file nor Safeguard names one."""
+        return self.sql_user or _USER

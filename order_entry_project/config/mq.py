@@ -21,6 +21,9 @@ class Mq(Section):
     )
     username: str | None = Field(None, description="Broker user, where the URL has none.")
     password: SecretStr | None = Field(None, description="Broker password, where the URL has none.")
+    password_file: Path | None = Field(
+        None, description="File that holds the password, in place of password; read again when it changes."
+    )
     consumer_queue: Name | list[Name] = Field(
         "TRADE.VALIDATED.ORDERS",
         description="Queue the orders come from. Several, or a stream, are partitions, which the members of "
@@ -97,6 +100,10 @@ class Mq(Section):
             raise ValueError("client_cert goes with an amqp(s):// broker_url, not with postgresql://")
         if self.client_key and not self.client_cert:
             raise ValueError("client_key goes with client_cert")
+        if self.password and self.password_file:
+            raise ValueError("expected password or password_file, not both")
+        if self.password_file and self.username is None:
+            raise ValueError("password_file goes with username")
         return self
 
     @property

@@ -174,6 +174,10 @@ class Idempotency(Section):
         description="Key id → key of the tokens on messages, text of at least 32 bytes; several while they rotate. "
         "A variable holds them as JSON and adds to those of the file.",
     )
+    token_keys_file: Path | None = Field(
+        None,
+        description="JSON file of further token keys, such as a Kubernetes mount; read again when it changes.",
+    )
     signing_key: KeyId | None = Field(
         None, description="Id of the token key this service signs with; null: the only one."
     )

@@ -17,6 +17,7 @@ from order_entry_project.config.api import Api
 from order_entry_project.config.database import Database
 from order_entry_project.config.mq import Mq
 from order_entry_project.config.routing import Router, ServiceRegistry
+from order_entry_project.config.safeguard import Safeguard
 from order_entry_project.config.service import Logs, Service
 from order_entry_project.config.stores import Aerospike, Cache, Idempotency, Redis, StoreName
 from order_entry_project.config.telemetry import Telemetry
@@ -37,6 +38,7 @@ class Config(BaseSettings):
     service: Service = Service()
     mq: Mq = Mq()
     database: Database = Database()
+    safeguard: Safeguard = Safeguard()
     aerospike: Aerospike = Aerospike()
     redis: Redis = Redis()
     cache: Cache = Cache()
@@ -53,6 +55,16 @@ class Config(BaseSettings):
             raise ValueError(
                 "aerospike.seed_hosts: expected at least one host:port: cache.store or idempotency.store is aerospike"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _each_secret_has_one_source(self) -> Self:
+        if self.safeguard.mq_api_key and (self.mq.password or self.mq.password_file):
+            raise ValueError("expected mq.password, mq.password_file or safeguard.mq_api_key, one of them")
+        if self.safeguard.mq_api_key and self.mq.username is None:
+            raise ValueError("mq.username: expected the user whose password safeguard.mq_api_key opens")
+        if self.safeguard.token_api_key and self.idempotency.token_keys_file:
+            raise ValueError("expected idempotency.token_keys_file or safeguard.token_api_key, not both")
         return self
 
     @classmethod

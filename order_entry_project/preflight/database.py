@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from typing import Any, LiteralString
 
 import psycopg
@@ -15,7 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from order_entry_project.preflight import capacity, rights
 from order_entry_project.preflight.finding import Finding, failed, first_line, ok, warning
-from orders import sql
+from orders.connecting import Connection
 
 _HOST = "database.sql_host"
 _OFFSET = 1.0  # seconds that clocks may differ
@@ -64,16 +65,16 @@ def findings(patience: float) -> Iterator[Finding]:
 def _connect(patience: float) -> psycopg.Connection[Any]:
     """As Django would, with every wait bounded."""
     parameters = connections["default"].get_connection_params()
-    for name in ("context", "pool"):
-        parameters.pop(name, None)
+    parameters.pop("context")
     parameters |= {
         "autocommit": True,
         "cursor_factory": psycopg.Cursor,
         "connect_timeout": max(2, int(patience)),
         "application_name": f"{settings.CONFIG.service.name} preflight",
         "options": f"-c statement_timeout={round(patience * 1000)}",
+        "patience": patience,
     }
-    return sql.connect(patience=patience, **parameters)
+    return Connection.connect(**parameters)
 
 
 def _refused(error: psycopg.Error) -> Finding:
@@ -108,14 +109,9 @@ def _server(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
 
 
 def _encryption(connection: psycopg.Connection[Any]) -> Finding:
-    encrypted, version, local = _row(
-        connection,
-        "SELECT coalesce(s.ssl, false), s.version, inet_client_addr() IS NULL OR inet_client_addr() << '127.0.0.0/8'"
-        " OR inet_client_addr() = '::1' FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid()",
-    )
-    if encrypted:
-        return ok(_HOST, f"the connection is encrypted with {version}")
-    if local:
+    if connection.pgconn.ssl_in_use:
+        return ok(_HOST, "the connection is encrypted")
+    if connection.info.host.startswith("/") or ip_address(connection.info.hostaddr).is_loopback:
         return ok(_HOST, "the connection is not encrypted, and does not leave this machine")
     return warning(
         _HOST,
@@ -192,7 +188,4 @@ def _migrations() -> Iterator[Finding]:
 
 
 def _row(connection: psycopg.Connection[Any], statement: LiteralString) -> Any:
-    row = connection.execute(statement).fetchone()
-    if row is None:
-        raise LookupError(f"no row: {statement}")
-    return row
+    return connection.execute(statement).fetchone()

@@ -1,0 +1,54 @@
+"""One Identity Safeguard: the vault that gives passwords to applications (A2A)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from order_entry_project.config.values import Seconds, Section
+
+
+class Safeguard(Section):
+    host: str | None = Field(None, description="Host of the appliance, or host:port.")
+    client_cert: Path | None = Field(
+        None, description="PEM with certificate and key of this application's certificate user."
+    )
+    client_key: Path | None = Field(None, description="Key, where client_cert does not hold it.")
+    ca_cert: Path | None = Field(
+        None, description="CA that signed the appliance's certificate; null: the system's."
+    )
+    api_version: str = Field("v4", pattern=r"^v[0-9]{1,2}$", description="Version of its API.")
+    sql_api_key: SecretStr | None = Field(
+        None, description="A2A API key of the database account, with database.credentials_source safeguard."
+    )
+    mq_api_key: SecretStr | None = Field(
+        None,
+        description="A2A API key of the broker account, whose user is mq.username; null: mq.password holds.",
+    )
+    token_api_key: SecretStr | None = Field(
+        None,
+        description="A2A API key of an account whose password is a JSON object of token keys, as in "
+        "idempotency.token_keys, to which they are added; null: there are only those.",
+    )
+    timeout: Seconds = Field(3.0, le=30, description="Longest wait for one answer.")
+    refresh_interval: Seconds = Field(
+        300.0, description="How often each process asks for each secret anew, a fifth earlier or later."
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(f"//{value}")
+            if parts.netloc != value or not parts.hostname or "@" in value or parts.port == 0:
+                raise ValueError("expected a host, or host:port")
+        return value
+
+    @model_validator(mode="after")
+    def _key_goes_with_certificate(self) -> Self:
+        if self.client_key and not self.client_cert:
+            raise ValueError("client_key goes with client_cert")
+        return self

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, with credentials that may change and waits that end."""

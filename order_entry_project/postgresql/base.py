@@ -1,0 +1,63 @@
+"""The backend that `DATABASES` names: Django's, asking for the credentials at each connection.
+
+`OPTIONS["patience"]`, seconds: the longest wait for an answer, of a connection or of one in the pool.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.postgresql import base
+from psycopg import IsolationLevel, OperationalError
+from psycopg_pool import ConnectionPool
+
+from order_entry_project.postgresql.client import DatabaseClient
+from orders.connecting import Connection
+from orders.credentials import CredentialsUnavailable, Login
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    client_class = DatabaseClient
+
+    # Of each pool: the login that its last new connection was let in with.
+    _let_in: dict[str, Login] = {}
+    _comparing = threading.Lock()
+
+    @property
+    def pool(self) -> ConnectionPool[Any] | None:
+        pool: ConnectionPool[Any] | None = super().pool
+        if pool is not None and pool.connection_class is not Connection:
+            pool.kwargs = lambda: {**self.get_connection_params(), "autocommit": True}
+            pool.connection_class = Connection
+        return pool
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Raises `OperationalError` where nobody says what the credentials are."""
+        try:
+            login = settings.CREDENTIALS.sql.current()
+        except CredentialsUnavailable as error:
+            raise OperationalError(f"no credentials: {error}") from None
+        return super().get_connection_params() | {"user": login.user, "password": login.password}
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        if self.pool is not None:
+            return super().get_new_connection(conn_params)
+        self.isolation_level = IsolationLevel.READ_COMMITTED
+        return Connection.connect(**conn_params)
+
+    def _configure_connection(self, connection: Connection) -> bool:
+        """Called by the pool, too, with each of its new connections."""
+        if self.pool is not None:
+            self._retire_old_logins(self.pool, connection)
+        changed: bool = super()._configure_connection(connection)  # type: ignore[misc] # its stubs do not know it
+        return changed
+
+    def _retire_old_logins(self, pool: ConnectionPool[Any], connection: Connection) -> None:
+        """The first one let in with another login: those that were with the last one are let go as they fall idle."""
+        login = Login(connection.info.user, connection.info.password)
+        with self._comparing:
+            last, self._let_in[self.alias] = self._let_in.get(self.alias), login
+        if last is not None and last != login:
+            pool.drain()

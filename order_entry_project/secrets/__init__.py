@@ -1,0 +1,1 @@
+"""Where credentials come from: this configuration, files, Safeguard. `sources.py` puts them together."""
