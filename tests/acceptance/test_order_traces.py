@@ -136,10 +136,10 @@ def test_an_order_that_waited_in_the_book_goes_on_in_its_trace(traced):
     sent = parent()
     traced.router.turn(failure_rate=1)
     publish(traced, ("ORD-1", sent))
-    with traced.configured(ROUTER__MAX_RETRIES="0"):
-        worker = traced.start("consume_orders")
+    with traced.configured(ROUTER__MAX_RETRIES="0") as once:
+        worker = once.start("consume_orders")
         wait_until(lambda: traced.statuses() == {"PENDING_ROUTE": 1}, what="it is parked")
-        worker.stop()
+        worker.stop(20)
         traced.router.turn(failure_rate=0)
         traced.manage("retry_pending_routes")
         traced.drain()
@@ -153,9 +153,9 @@ def test_an_order_that_waited_in_the_book_goes_on_in_its_trace(traced):
 
 
 def test_without_a_parent_the_ratio_decides(traced):
-    with traced.configured(TELEMETRY__SAMPLING_RATIO="1"):
+    with traced.configured(TELEMETRY__SAMPLING_RATIO="1") as sampling:
         publish(traced, ("ORD-ALONE", None), ("ORD-UNSAMPLED", parent(sampled=False)))
-        traced.drain()
+        sampling.drain()
     consumed = traced.collector.wait_for(
         lambda spans: [
             s for s in spans if s.attributes.get("orderId") == "ORD-ALONE" and s.name == "Consume"
