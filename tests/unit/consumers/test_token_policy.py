@@ -15,6 +15,7 @@ from consumers.models import Reason
 from consumers.token import BadToken
 from consumers.transport import Delivery, Message
 from order_entry_project.config import Idempotency
+from orders import avro
 from tests.builders import body
 
 KEY, OTHER = "k" * 32, "o" * 32
@@ -169,3 +170,29 @@ def _seconds(work, times=1000) -> float:
     for _ in range(times):
         work()
     return (time.perf_counter() - began) / times
+
+
+@pytest.mark.parametrize("lead", [b"", b" ", b"\n", b"\t\r\n  "])
+def test_a_body_that_may_be_signed_is_never_read_both_as_json_and_as_avro(lead):
+    """The content type is not signed."""
+    one = signed(delivery(body=lead + body("ORD-1", symbol="A" * 16)))
+    assert taken(one)
+    for content_type in ("avro/binary", "application/vnd.apache.avro+binary"):
+        one.content_type = content_type
+        (rejection,) = decoded(one).rejections
+        assert rejection.reason in (Reason.UNREADABLE, Reason.BAD_VALUE)
+    fields = {"orderId": "ORD-1", "symbol": "AAPL", "side": "BUY", "quantity": 1, "price": 1}
+    other = signed(delivery(body=avro.encode(fields, single_object=True), content_type="avro/binary"))
+    assert taken(other)
+    other.content_type = None
+    assert [rejection.reason for rejection in decoded(other).rejections] == [Reason.UNREADABLE]
+
+
+def test_avro_that_does_not_name_its_schema_bears_no_token():
+    fields = {"orderId": "ORD-1", "symbol": "AAPL", "side": "BUY", "quantity": 1, "price": 1}
+    bare = avro.encode(fields, single_object=False)
+    assert taken(delivery(body=bare, content_type="avro/binary"))
+    (rejection,) = decoded(
+        delivery(body=bare, content_type="avro/binary", headers=signed(delivery()).headers)
+    ).rejections
+    assert "expected a JSON object or Avro in single-object encoding" in rejection.error
