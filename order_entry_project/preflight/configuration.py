@@ -27,7 +27,9 @@ def unusable(error: ConfigError) -> Finding:
 def findings(patience: float) -> Iterator[Finding]:
     del patience
     yield ok(_WHOLE, f"{place.path() or 'no file: the environment and the defaults'} can be used")
-    found = checks.run_checks(include_deployment_checks=True)
+    # Of Django's checks those that the configuration decides; the others are of code, for `manage.py check`.
+    tags = [checks.Tags.security, checks.Tags.compatibility]
+    found = checks.run_checks(tags=tags, include_deployment_checks=True)
     yield from (_finding(message) for message in found if not message.is_silenced())
     if "*" in settings.CONFIG.api.allowed_hosts:
         yield warning(

@@ -36,7 +36,7 @@ class RunbookCommand(BaseCommand):
     """
 
     # The configuration's own; those of code nobody changes here are for `manage.py check`, and load all of it.
-    requires_system_checks = (Tags.compatibility,)
+    requires_system_checks: tuple[str, ...] = (Tags.compatibility,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="answer as one line of JSON")
