@@ -136,8 +136,8 @@ if CONFIG.api.https_only:
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
-    # Probes come straight to the process, not through the proxy.
-    SECURE_REDIRECT_EXEMPT = [r"^health"]
+    # Probes and scrapes come straight to the process, not through the proxy.
+    SECURE_REDIRECT_EXEMPT = [r"^health", r"^metrics$"]
 # Said once, by checks.py, in the words of the configuration.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
 
