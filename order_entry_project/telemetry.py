@@ -49,10 +49,11 @@ def start(config: Config) -> None:
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http,database"
     ratio = config.telemetry.sampling_ratio
     batches = LazyBatches(config.telemetry)
-    atexit.register(batches.shutdown)
     trace.set_tracer_provider(_provider(config, ParentBased(Roots(ratio)), batches))
     drawn = _provider(config, ALWAYS_ON, batches)
-    tracing.use(drawn.get_tracer("order_entry"), ratio, batches.shutdown)
+    # These keep the provider, without which a fork would not have its service.instance.id.
+    tracing.use(drawn.get_tracer("order_entry"), ratio, drawn.shutdown)
+    atexit.register(drawn.shutdown)
     RequestsInstrumentor().instrument()
     logs.follow(_ids)
 
@@ -91,6 +92,11 @@ def _provider(config: Config, sampler: Sampler, batches: LazyBatches) -> TracerP
 
 def _continue(span: Span, request: HttpRequest) -> None:
     """What the request brings about belongs to its span: `POST /order` keeps this header with the order."""
+    from django.http.request import split_domain_port
+
+    if span.is_recording():
+        # The instrumentation leaves the port in it.
+        span.set_attribute("server.address", split_domain_port(request.get_host())[0])
     context = span.get_span_context()
     if context.is_valid:
         request.META["HTTP_TRACEPARENT"] = (

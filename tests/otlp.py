@@ -51,8 +51,8 @@ class Span:
     scope: str
 
     @property
-    def traceparent(self) -> str:
-        return f"00-{self.trace_id}-{self.span_id}-01"
+    def ids(self) -> tuple[str, str]:
+        return self.trace_id, self.span_id
 
 
 @dataclass

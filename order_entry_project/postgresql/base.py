@@ -13,6 +13,7 @@ from django.db.backends.postgresql import base
 from psycopg import IsolationLevel, OperationalError
 from psycopg_pool import ConnectionPool
 
+from order_entry_project.postgresql import failures
 from order_entry_project.postgresql.client import DatabaseClient
 from orders.connecting import Connection
 from orders.credentials import CredentialsUnavailable, Login
@@ -24,6 +25,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     # Of each pool: the login that its last new connection was let in with.
     _let_in: dict[str, Login] = {}
     _comparing = threading.Lock()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.execute_wrappers.append(failures.reporting)
 
     @property
     def pool(self) -> ConnectionPool[Any] | None:
@@ -42,10 +47,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().get_connection_params() | {"user": login.user, "password": login.password}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        if self.pool is not None:
-            return super().get_new_connection(conn_params)
-        self.isolation_level = IsolationLevel.READ_COMMITTED
-        return Connection.connect(**conn_params)
+        with failures.reported("connect"):
+            if self.pool is not None:
+                return super().get_new_connection(conn_params)
+            self.isolation_level = IsolationLevel.READ_COMMITTED
+            return Connection.connect(**conn_params)
 
     def _configure_connection(self, connection: Connection) -> bool:
         """Called by the pool, too, with each of its new connections."""
