@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -40,24 +41,31 @@ _ADVICE = (
 def checks() -> list[Check]:
     if settings.CONFIG.mq.embedded:
         return [Check("queue", _URL, _embedded)]
+    hosts = urlsplit(settings.CONFIG.mq.broker_url).netloc.rpartition("@")[2].split(",")
+    return [Check(f"broker {host}", _URL, partial(_findings, index)) for index, host in enumerate(hosts)]
+
+
+def _findings(index: int, patience: float) -> Iterator[Finding]:
     try:
-        hosts = broker_parameters(purpose="preflight")
+        host = broker_parameters(purpose="preflight")[index]
     except ValueError as error:
-        return [Check("broker", str(error).partition(" ")[0], partial(_unusable, str(error)))]
-    return [Check(f"broker {host.host}:{host.port}", _URL, partial(_findings, host)) for host in hosts]
+        yield _unusable(str(error))
+    else:
+        yield from _host(host, patience)
 
 
-def _unusable(reason: str, patience: float) -> Iterator[Finding]:
-    del patience
-    yield failed(
-        reason.partition(" ")[0],
+def _unusable(reason: str) -> Finding:
+    """Certificates and credentials are asked for before a connection is."""
+    first = reason.partition(" ")[0]
+    return failed(
+        first if first.startswith("mq.") else "mq.username",
         reason,
-        expected="a file that TLS can use",
-        advice="put the right file there, readable by the account the service runs as",
+        expected="files that TLS can use, and a source that gives the credentials",
+        advice="see what the checks of certificates and of credentials say",
     )
 
 
-def _findings(host: ConnectionParameters, patience: float) -> Iterator[Finding]:
+def _host(host: ConnectionParameters, patience: float) -> Iterator[Finding]:
     tls = host.ssl_options
     here = Endpoint(_URL, host.host, host.port, tls.context if tls else None, host.host)
     for finding in endpoint.connect(here, patience / 2):

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from order_entry_project.preflight import broker, configuration, database, endpoint, files, routing, stores
+from order_entry_project.preflight import (
+    broker,
+    configuration,
+    credentials,
+    database,
+    endpoint,
+    files,
+    routing,
+    stores,
+)
 from order_entry_project.preflight.finding import Finding
 from order_entry_project.preflight.run import Check
 
@@ -15,6 +24,7 @@ def checks() -> list[Check]:
     return [
         Check("configuration", "ORDER_ENTRY_CONFIG", configuration.findings),
         Check("certificates", "*_cert", files.certificate_findings),
+        Check("credentials", "database.credentials_source", credentials.findings),
         Check("database", "database.sql_host", database.findings),
         *broker.checks(),
         *stores.checks(),
@@ -32,6 +42,6 @@ def _telemetry() -> list[Check]:
         return []
 
     def findings(patience: float) -> Iterator[Finding]:
-        return endpoint.connect(endpoint.of_url(key, url, section), patience)
+        return endpoint.look(key, url, section, patience)
 
     return [Check("traces", key, findings)]

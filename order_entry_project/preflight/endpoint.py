@@ -18,7 +18,7 @@ from order_entry_project.preflight.finding import Finding, failed, first_line, o
 _WRONG_NAME = 62  # X509_V_ERR_HOSTNAME_MISMATCH
 _WRONG_ADDRESS = 64  # X509_V_ERR_IP_ADDRESS_MISMATCH
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,12 +38,31 @@ class Endpoint:
         return f"{self.host}:{self.port}"
 
 
+def look(key: str, url: str, section: Any, patience: float) -> Iterator[Finding]:
+    """Connects to an URL, with the certificates that `section` names."""
+    try:
+        here = of_url(key, url, section)
+    except (OSError, ValueError) as error:
+        yield unusable(key, error)
+    else:
+        yield from connect(here, patience)
+
+
+def unusable(key: str, error: Exception) -> Finding:
+    return failed(
+        key,
+        f"cannot be connected to: {first_line(error)}",
+        expected="host:port or an URL, and certificates that TLS can use",
+        advice="correct it, and see what the check of certificates says of its section",
+    )
+
+
 def of_url(key: str, url: str, section: Any) -> Endpoint:
-    """Of an http(s) URL, with the certificates that `section` names. Raises `ValueError`."""
+    """Raises `ValueError` for an URL without host, `OSError` for certificates that cannot be used."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     if not parts.hostname:
         raise ValueError(f"no host in {url!r}")
-    tls = tls_context(section) if parts.scheme == "https" else None
+    tls = tls_context(section) if parts.scheme in ("https", "rediss") else None
     return Endpoint(key, parts.hostname, parts.port or _PORTS.get(parts.scheme, 80), tls, parts.hostname)
 
 

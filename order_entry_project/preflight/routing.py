@@ -17,7 +17,7 @@ _REGISTRY, _NAME = "service_registry.endpoint", "service_registry.router_service
 
 def findings(patience: float) -> Iterator[Finding]:
     config = settings.CONFIG.service_registry
-    for finding in endpoint.connect(endpoint.of_url(_REGISTRY, config.endpoint, config), patience / 3):
+    for finding in endpoint.look(_REGISTRY, config.endpoint, config, patience / 3):
         yield finding
         if finding.level is Level.FAILED:
             return
@@ -45,4 +45,4 @@ def findings(patience: float) -> Iterator[Finding]:
     finally:
         registry.close()
     yield ok(_NAME, f"{config.router_service} is at {router}, says the registry")
-    yield from endpoint.connect(endpoint.of_url(_NAME, router, settings.CONFIG.router), patience / 3)
+    yield from endpoint.look(_NAME, router, settings.CONFIG.router, patience / 3)

@@ -37,7 +37,7 @@ def checks() -> list[Check]:
 
 def _findings(name: str, uses: str, patience: float) -> Iterator[Finding]:
     key = _KEYS[name]
-    yield from _certified(name, patience)
+    yield from _reached(name, patience)
     store = open_store(name, run=run_in_django)
     try:
         for shortcoming in store.check():
@@ -72,20 +72,21 @@ def _keep_and_forget(store: Store) -> None:
         store.remove([key])
 
 
-def _certified(name: str, patience: float) -> Iterator[Finding]:
-    """The certificates of its servers, where it has TLS."""
-    for server in _tls_servers(name):
-        yield from endpoint.connect(server, patience / 2)
-
-
-def _tls_servers(name: str) -> list[Endpoint]:
+def _reached(name: str, patience: float) -> Iterator[Finding]:
+    """Its servers one by one: of several the store itself misses none that is away."""
     config = settings.CONFIG
     if name == "redis" and config.redis.url.startswith("rediss:"):
-        return [endpoint.of_url("redis.url", config.redis.url, config.redis)]
-    if name == "aerospike" and config.aerospike.tls:
-        tls = endpoint.tls_context(config.aerospike)
-        return [
-            Endpoint("aerospike.seed_hosts", host.host, host.port, tls, host.tls_name)
-            for host in config.aerospike.hosts
-        ]
-    return []
+        yield from endpoint.look(_KEYS[name], config.redis.url, config.redis, patience / 2)
+    if name == "aerospike":
+        yield from _nodes(patience / 2 / len(config.aerospike.hosts))
+
+
+def _nodes(patience: float) -> Iterator[Finding]:
+    key, config = _KEYS["aerospike"], settings.CONFIG.aerospike
+    try:
+        tls = endpoint.tls_context(config) if config.tls else None
+    except OSError as error:
+        yield endpoint.unusable(key, error)
+        return
+    for host in config.hosts:
+        yield from endpoint.connect(Endpoint(key, host.host, host.port, tls, host.tls_name), patience)

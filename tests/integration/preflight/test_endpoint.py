@@ -168,3 +168,16 @@ def test_a_host_that_swallows_packets_costs_no_more_than_the_patience():
 def test_an_url_says_where_to_connect_and_whether_with_tls(url, host, port, tls):
     found = endpoint.of_url("service_registry.endpoint", url, Section())
     assert (found.host, found.port, found.tls is not None) == (host, port, tls)
+
+
+def test_certificates_of_ours_that_cannot_be_used_are_said_in_place_of_connecting(tmp_path):
+    section = Section(ca_cert=str(tmp_path / "absent.pem"))
+    found = Found(list(endpoint.look("router.endpoint", "https://127.0.0.1", section, 1)))
+    assert "No such file" in found.failure.found
+
+
+def test_an_address_that_is_none_is_said():
+    assert (
+        "no host"
+        in Found(list(endpoint.look("service_registry.endpoint", "http://", Section(), 1))).failure.found
+    )

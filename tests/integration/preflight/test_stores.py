@@ -86,6 +86,14 @@ def test_aerospike_set_up_as_it_must_be_has_nothing_against_it(cluster, check):
     assert check(checked.checks()).fine
 
 
+def test_a_seed_that_is_away_is_named_though_the_others_serve(cluster, check, configure):
+    away = f"127.0.0.1:{free_port()}"
+    configure("aerospike", seed_hosts=[f"127.0.0.1:{cluster.nodes[0].port}", away])
+    found = check(checked.checks())
+    assert f"{away} cannot be reached" in found.failure.found
+    assert "is written, read and removed" in repr(found)
+
+
 def test_fewer_copies_than_configured_are_a_warning(cluster, check, configure):
     configure("aerospike", replication_factor=2)
     warning = check(checked.checks()).warning
@@ -98,7 +106,7 @@ def test_fewer_copies_than_configured_are_a_warning(cluster, check, configure):
 def test_a_namespace_without_ends_is_a_failure_with_its_cause(cluster, check):
     cluster.records.nsup_period = 0
     found = check(checked.checks())
-    assert [finding.level for finding in found.all] == ["warning", "failed"]
+    assert [finding.level for finding in found.all] == ["ok", "warning", "failed"]
     assert "nsup-period of orders_ns is 0" in repr(found)
 
 
