@@ -7,7 +7,7 @@ import logging.config
 import pytest
 
 from order_entry_project import logs
-from order_entry_project.config import Api, Config, Database, Idempotency, Logs, Mq
+from order_entry_project.config import Api, Config, Database, Idempotency, Logs, Mq, Telemetry
 
 
 @pytest.fixture
@@ -18,6 +18,7 @@ def configured(tmp_path):
         mq=Mq(broker_url="amqp://svc:broker-canary@mq:5672"),
         database=Database(sql_password="sql-canary"),
         api=Api(secret_key="key-canary"),
+        telemetry=Telemetry(otlp_headers={"x-api-key": "header-canary"}),
         idempotency=Idempotency(token_keys={"a": "token-canary" + "k" * 32}),
     )
     before = logging.root.handlers[:], logging.root.level
@@ -45,7 +46,9 @@ def test_each_line_is_an_object_with_what_happened_and_to_which_order(configured
     assert (line["message"], line["orderId"], line["messageId"]) == ("routed", "ORD-1", "m-1")
 
 
-@pytest.mark.parametrize("secret", ["broker-canary", "sql-canary", "key-canary", "token-canary" + "k" * 32])
+@pytest.mark.parametrize(
+    "secret", ["broker-canary", "sql-canary", "key-canary", "header-canary", "token-canary" + "k" * 32]
+)
 def test_a_secret_never_gets_through(configured, secret):
     logging.getLogger("sql_errors").error("it said %s", secret, extra={"detail": f"x{secret}y"})
     text = (configured / "sql_errors.log").read_text()
