@@ -6,10 +6,12 @@ Each runs in a thread of its own, closes what it opened, and says in one line wh
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
+import psycopg
 from django.conf import settings
 from django.db import Error, connection
 from health_check.base import HealthCheck
@@ -18,6 +20,7 @@ from pika import BlockingConnection, ConnectionParameters
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
+import orders.sql
 from consumers.amqp_parameters import broker_parameters
 from consumers.models import QueueMessage
 from orders.stores.choice import open_store
@@ -29,25 +32,25 @@ logger = logging.getLogger(__name__)
 
 # The library grants a check one second more than its timeout: one second in all.
 _TIMEOUT = timedelta(0)
-_PATIENCE = 0.8  # seconds, for all brokers together
+_PATIENCE = 0.8  # seconds; for all brokers together
+_TAKES_NO_WRITES = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
 
 
 @dataclass
 class Sql(HealthCheck):  # type: ignore[misc]
-    """PostgreSQL answers and takes writes."""
+    """PostgreSQL answers and takes writes. Asked beside the pool, which may wait too long for a connection."""
 
     timeout = _TIMEOUT
 
     def run(self) -> None:
+        sql = orders.sql.Sql(patience=_PATIENCE)
         try:
-            with connection.temporary_connection() as cursor:
-                cursor.execute(
-                    "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
-                )
-                (read_only,) = cursor.fetchone()
-        except Error as error:
+            answer = sql.connected().execute(_TAKES_NO_WRITES).fetchone()
+        except psycopg.Error as error:
             raise ServiceUnavailable(_first_line(error)) from error
-        if read_only:
+        finally:
+            sql.close()
+        if answer != (False,):
             raise ServiceUnavailable("it takes no writes")
 
 
@@ -96,9 +99,11 @@ class ServiceRegistry(HealthCheck):  # type: ignore[misc]
 
     def run(self) -> None:
         config = settings.CONFIG.service_registry
-        registry = open_registry(timeout=config.timeout)
+        registry = open_registry(timeout=min(config.timeout, _PATIENCE))
+        once = threading.Event()
+        once.set()
         try:
-            registry.lookup(config.router_service)
+            registry.lookup(config.router_service, stopping=once)
         except RegistryUnavailable as error:
             raise ServiceUnavailable(_first_line(error)) from error
         finally:

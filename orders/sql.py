@@ -68,7 +68,7 @@ class Sql:
     def _run(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         for _ in range(_IMMEDIATE_TRIES):
             try:
-                cursor = psycopg.Cursor(self._connected())
+                cursor = psycopg.Cursor(self.connected())
                 cursor.execute(statement, parameters, prepare=True)
                 return cursor.fetchall() if cursor.description else []
             except psycopg.Error as error:
@@ -86,7 +86,8 @@ class Sql:
             self._connection.close()
             self._connection = None
 
-    def _connected(self) -> psycopg.Connection[Any]:
+    def connected(self) -> psycopg.Connection[Any]:
+        """The connection itself, made where there is none; what fails on it is counted and told by nobody."""
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()
         return self._connection

@@ -10,10 +10,11 @@ from typing import Any, Self
 
 
 class TcpProxy:
-    """Passes `port` of loopback on to `target`, port of loopback, both ways."""
+    """Passes `port` of loopback on to `target`, port of loopback or path of a Unix socket, both ways."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int | str) -> None:
         self._target = target
+        self.accepted = 0  # connections so far
         self._listening: asyncio.Server
         self._ends: set[asyncio.StreamWriter] = set()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
@@ -76,8 +77,9 @@ class TcpProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         self._ends.add(near)
+        self.accepted += 1
         try:
-            answers, far = await asyncio.open_connection("127.0.0.1", self._target)
+            answers, far = await self._reach()
         except OSError:
             near.transport.abort()
             self._ends.discard(near)
@@ -90,6 +92,11 @@ class TcpProxy:
         for end in (near, far):
             self._ends.discard(end)
             end.close()
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, str):
+            return await asyncio.open_unix_connection(self._target)
+        return await asyncio.open_connection("127.0.0.1", self._target)
 
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with suppress(OSError):

@@ -17,7 +17,7 @@ from health_check.exceptions import ServiceUnavailable
 from order_entry_project import health, neighbours
 from order_entry_project.health import Health, HealthView, ReadyView, overall
 from tests.ports import free_port
-from tests.simulators import simulator
+from tests.simulated import simulated_registry
 
 COMPONENTS = ["mq", "sql", "aerospike", "service_registry"]
 
@@ -204,14 +204,11 @@ class TestNeighbours:
         checks = {"mq": neighbours.Queue(), "sql": neighbours.Sql(), "aerospike": neighbours.StatusStore()}
         assert Health(checks).states() == dict.fromkeys(checks, True)
 
-    def test_sql_that_takes_no_writes_is_down(self):
-        with connection.cursor() as cursor:
-            cursor.execute("SET default_transaction_read_only = on")
-        try:
-            assert "no writes" in fault_of(neighbours.Sql())
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute("RESET default_transaction_read_only")
+    def test_sql_that_takes_no_writes_is_down(self, database, monkeypatch):
+        with database.connect() as book:
+            book.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+        monkeypatch.setitem(connection.settings_dict, "NAME", database.name)
+        assert "no writes" in fault_of(neighbours.Sql())
 
 
 class TestBroker:
@@ -237,17 +234,16 @@ class TestBroker:
 
 
 class TestRegistry:
-    def test_a_registry_that_knows_the_router_is_up(self, tmp_path, monkeypatch):
-        known = ("--service", "order-router=http://127.0.0.1:8082")
+    def test_a_registry_that_knows_the_router_is_up(self, monkeypatch):
         with (
-            simulator("simulate_registry", tmp_path, *known) as registry,
+            simulated_registry({"order-router": "http://127.0.0.1:8082"}) as registry,
             configured(monkeypatch, "service_registry", endpoint=registry.url),
         ):
             neighbours.ServiceRegistry().run()
 
-    def test_a_registry_that_does_not_know_the_router_is_down(self, tmp_path, monkeypatch):
+    def test_a_registry_that_does_not_know_the_router_is_down(self, monkeypatch):
         with (
-            simulator("simulate_registry", tmp_path) as registry,
+            simulated_registry({}) as registry,
             configured(monkeypatch, "service_registry", endpoint=registry.url),
         ):
             assert "order-router" in fault_of(neighbours.ServiceRegistry())
