@@ -10,6 +10,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from django.conf import settings
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -70,6 +71,7 @@ def _app(metrics: _App, readiness: _Readiness) -> _App:
         if path == "/health/live":
             return _answer(start, up=True)
         if path == "/health/ready":
+            instance.certificate_watch.remind(within=settings.CONFIG.service.certificate_warning)
             return _answer(start, up=readiness.complete)
         start("404 Not Found", [("Content-Type", "text/plain")])
         return [b"/metrics, /health/live, /health/ready\n"]

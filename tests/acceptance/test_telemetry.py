@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 import requests
+import trustme
 from prometheus_client.parser import text_string_to_metric_families
 
+from consumers import certificates
+from consumers.certificates import CertificateFile
 from tests.acceptance.system import system, wait_until
 from tests.acceptance.test_web import web
 from tests.builders import body
@@ -17,8 +20,18 @@ from tests.ports import free_port
 @pytest.fixture
 def measured(database, tmp_path):
     port = free_port()
-    with system(database, tmp_path, TELEMETRY__METRICS_PORT=str(port), SERVICE__HANG_TIMEOUT="3s") as made:
+    ca = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(ca)
+    keys = {
+        "TELEMETRY__METRICS_PORT": str(port),
+        "SERVICE__HANG_TIMEOUT": "3s",
+        # Of a store that is not in use: only its certificate is looked at.
+        "REDIS__URL": "rediss://127.0.0.1",
+        "REDIS__CA_CERT": str(ca),
+    }
+    with system(database, tmp_path, **keys) as made:
         made.url = f"http://127.0.0.1:{port}"
+        made.ca_ends = certificates.read(CertificateFile("redis.ca_cert", ca, None))[0].not_after.timestamp()
         yield made
 
 
@@ -66,6 +79,12 @@ def test_the_specs_metrics_have_the_right_values_over_two_processes_and_after_on
     assert seen["publications_total", (("outcome", "confirmed"),)] == 200
     assert seen["aerospike_write_latency_ms_count", (("store", "postgresql"),)] > 0
     assert not any(name == "sql_write_errors_total" for name, _ in seen)
+    assert [seen[key] for key in seen if key[0] == "order_entry_build_info"] == [1], (
+        "one build, however many run it"
+    )
+    assert (
+        seen["certificate_expiry_timestamp_seconds", (("certificate", "redis.ca_cert"),)] == measured.ca_ends
+    )
 
     os.kill(workers(supervisor.pid)[0], signal.SIGKILL)
     measured.publish(*orders(100, prefix="MORE"))
