@@ -13,7 +13,7 @@ _config = load()
 wsgi_app = "order_entry_project.wsgi"
 bind = f"{_config.bind}:{_config.service.port}"
 # A thread waits for SQL most of its time; a process computes on one core. WEB_CONCURRENCY sets the processes.
-worker_class = "gthread"
+worker_class = "order_entry_project.web_worker.Worker"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 8  # settings.WEB_DATABASE_OPTIONS lets fewer than that wait for SQL
 keepalive = 75  # seconds; longer than a proxy keeps a connection, so that the proxy ends it
@@ -21,6 +21,10 @@ graceful_timeout = round(_config.service.drain_timeout)
 timeout = 60
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - heartbeats; on a disk they can stall
 control_socket_disable = True
+# Headers: at most 64 of 8,190 bytes each, after a first line of 4,094.
+limit_request_fields = 64
+# Whose X-Forwarded-… is believed is said once, in api.trusted_proxies, and seen to by orders/api/proxies.py.
+forwarded_allow_ips = ""
 
 # Where the processes of this instance put their metrics; /metrics adds them up.
 _metrics = tempfile.TemporaryDirectory(prefix="order-entry-web-")

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Any, Self
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from order_entry_project.config.values import Count, Section
+from order_entry_project.config.values import Count, Seconds, Section
 from orders.api.rates import Rate
 from orders.scopes import Scope
 
 
-def _as_rate(value: Any) -> Any:
-    return Rate.parse(value) if isinstance(value, str) else value
+def _checked(rate: str) -> str:
+    Rate.parse(rate)
+    return rate
 
 
-Limit = Annotated[Rate, BeforeValidator(_as_rate)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(ip_network)]
+Limit = Annotated[str, AfterValidator(_checked)]
 # As an actor it is on record in order_events.
 Subject = Annotated[str, Field(min_length=1, max_length=150)]
 
@@ -46,7 +48,7 @@ class Api(Section):
         description="Take passwords and tokens over an unencrypted connection from another host, for networks that "
         "encrypt by themselves; false: over https and from this host only.",
     )
-    trusted_proxies: list[IPv4Network | IPv6Network] = Field(
+    trusted_proxies: list[Network] = Field(
         [],
         description="Networks (CIDR) of the proxies whose X-Forwarded-For, X-Forwarded-Proto and "
         "client_certificate_header are believed; from anyone else these are ignored.",
@@ -61,11 +63,14 @@ class Api(Section):
         description="Scopes (read, create, operate, metrics) of each subject, written as the proxy writes it.",
     )
     throttle_anonymous: Limit = Field(
-        Rate(6000, 60.0),
+        "6000/min",
         description="Most requests of one address that does not say who it is, and most refused tokens.",
     )
     throttle_authenticated: Limit = Field(
-        Rate(60_000, 60.0), description="Most requests of one user, token or certificate."
+        "60000/min", description="Most requests of one user, token or certificate."
+    )
+    read_timeout: Seconds = Field(
+        10.0, description="Longest time a client may take to send a request, or to take its answer."
     )
     max_body: Count = Field(65_536, description="Largest body of a request, bytes.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rest_framework.views import APIView
@@ -16,9 +17,9 @@ class SometimesOpen(APIView):
     def get_authenticators(self) -> list[Any]:
         return [] if self._asks_nobody() else super().get_authenticators()
 
-    def get_permissions(self) -> list[Any]:
+    def get_permissions(self) -> Sequence[Any]:
         return [] if self._asks_nobody() else super().get_permissions()
 
     def _asks_nobody(self) -> bool:
         # The OpenAPI document is begun without a request.
-        return self.request is not None and self.is_open()
+        return bool(self.request) and self.is_open()

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import HttpResponse
+from django.http import HttpResponse, UnreadablePostError
 from rest_framework.views import exception_handler
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,6 +29,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse 
         return answer
     if isinstance(error, RequestDataTooBig):
         return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than any order may be.")
+    if isinstance(error, UnreadablePostError):
+        return problem(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive.")
     response = exception_handler(error, context)
     if response is None:
         return None

@@ -14,29 +14,28 @@ import mmap
 import re
 import threading
 import time
+from functools import cache
 from typing import NamedTuple, Self
 
+_ROUNDING = 1e-6  # seconds
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _is_rate = re.compile(r"([1-9][0-9]{0,8})\s*/\s*(s|min|h)").fullmatch
 
 
 class Rate(NamedTuple):
-    """`count` in any `seconds`, be it at once."""
+    """`most` in any `seconds`, be it at once."""
 
-    count: int
+    most: int
     seconds: float
 
     @classmethod
+    @cache
     def parse(cls, text: str) -> Self:
         """`10/s`, `600/min`, `5000/h`. Raises ValueError."""
         match = _is_rate(text.strip())
         if match is None:
             raise ValueError("expected a rate such as 10/s, 600/min or 5000/h")
         return cls(int(match[1]), _UNITS[match[2]])
-
-    def __str__(self) -> str:
-        unit = next((name for name, seconds in _UNITS.items() if seconds == self.seconds), None)
-        return f"{self.count}/{unit or f'{self.seconds:g}s'}"
 
 
 class Turns:
@@ -56,7 +55,7 @@ class Turns:
             over = self._table[slot]
             if wait := self._wait(over, rate, now):
                 return wait
-            self._table[slot] = max(over, now) + rate.seconds / rate.count
+            self._table[slot] = max(over, now) + rate.seconds / rate.most
         return 0.0
 
     def _slot(self, key: str) -> int:
@@ -65,4 +64,5 @@ class Turns:
 
     @staticmethod
     def _wait(over: float, rate: Rate, now: float) -> float:
-        return max(0.0, over - now - rate.seconds + rate.seconds / rate.count)
+        wait = over - now - rate.seconds + rate.seconds / rate.most
+        return wait if wait > _ROUNDING else 0.0

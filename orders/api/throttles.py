@@ -28,10 +28,10 @@ class CallerThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: APIView) -> bool:
         del view
         if request.user.is_authenticated:
-            limit = settings.CONFIG.api.throttle_authenticated
+            limit = Rate.parse(settings.CONFIG.api.throttle_authenticated)
             self._wait = _callers.take(request.user.get_username(), limit)
         else:
-            self._wait = _addresses.take(proxies.client_site(request), settings.CONFIG.api.throttle_anonymous)
+            self._wait = _take_of_address(request)
         return not self._wait
 
     def wait(self) -> float:
@@ -40,7 +40,7 @@ class CallerThrottle(BaseThrottle):
 
 def count_refusal(request: Request) -> None:
     """One refused credential more of this address. Raises `Throttled`."""
-    if wait := _addresses.take(proxies.client_site(request), settings.CONFIG.api.throttle_anonymous):
+    if wait := _take_of_address(request):
         raise Throttled(wait)
 
 
@@ -48,3 +48,8 @@ def count_creation() -> None:
     """One order more on this instance. Raises `Throttled`."""
     if wait := _creations.take("", Rate(settings.CONFIG.service.rate_limit, 1.0)):
         raise Throttled(wait)
+
+
+def _take_of_address(request: Request) -> float:
+    limit = Rate.parse(settings.CONFIG.api.throttle_anonymous)
+    return _addresses.take(proxies.client_site(request), limit)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from orders.api import openapi
 from orders.api.exact_json import Time
 from orders.models import Order
-from orders.scopes import Scope
+from orders.scopes import Scope, scopes_of
 from routing.models import OrderRoute
 
 
@@ -28,10 +28,8 @@ class OrderRouteSerializer(serializers.ModelSerializer[OrderRoute]):
             "attempt",
             "outcome",
             "route",
-            "endpoint",
             "http_status",
             "latency_ms",
-            "error",
             "decided_by",
             "reason",
             "decided_at",
@@ -40,16 +38,27 @@ class OrderRouteSerializer(serializers.ModelSerializer[OrderRoute]):
         read_only_fields = fields
 
 
+class RouteDiagnosisSerializer(OrderRouteSerializer):
+    """With what names machines of this network."""
+
+    class Meta(OrderRouteSerializer.Meta):
+        fields: ClassVar = [*OrderRouteSerializer.Meta.fields, "endpoint", "error"]
+        read_only_fields = fields
+
+
 class OrderRoutesView(GenericAPIView[OrderRoute]):
-    """Every attempt and decision to route one order, first to last."""
+    """Every attempt and decision to route one order, first to last; where the calls went, for those who operate."""
 
     queryset = OrderRoute.objects.all()
-    serializer_class = OrderRouteSerializer
     scopes: ClassVar = {"GET": Scope.READ}
+
+    def get_serializer_class(self) -> type[OrderRouteSerializer]:
+        may_operate = Scope.OPERATE in scopes_of(self.request.user)
+        return RouteDiagnosisSerializer if may_operate else OrderRouteSerializer
 
     @extend_schema(
         responses={
-            200: OrderRouteSerializer(many=True),
+            200: RouteDiagnosisSerializer(many=True),
             404: openapi.problem("No such order"),
             **openapi.REFUSALS,
         }
