@@ -16,6 +16,7 @@ import requests
 import yaml
 
 from order_entry_project.embedded.processes import Child
+from tests.acceptance.system import wait_until
 from tests.ports import free_port
 from tests.servers.binaries import installed
 from tests.servers.redis import await_port
@@ -93,4 +94,6 @@ def running(folder: Path, targets: Mapping[str, str], rules: Path) -> Iterator[P
     log = folder / "prometheus.log"
     with Child.running(argv, name="Prometheus", log=log, stop=signal.SIGKILL) as child:
         await_port(port, child, patience=30)
-        yield Prometheus(f"http://127.0.0.1:{port}")
+        made = Prometheus(f"http://127.0.0.1:{port}")
+        wait_until(lambda: requests.get(f"{made.url}/-/ready", timeout=5).ok, what="Prometheus is ready")
+        yield made

@@ -1,0 +1,118 @@
+"""How many messages wait, as the instance's metrics say it: whoever takes them, and also when nobody does."""
+
+import pika
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from consumers import depths
+from consumers.depths import Depths
+from consumers.models import QueueMessage
+from routing.reactor import Reactor
+
+QUEUE = "DEPTH.TEST"
+PATIENCE = 20.0
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    monkeypatch.setattr(depths, "_INTERVAL", 0.05)
+
+
+@pytest.fixture
+def reactor():
+    made = Reactor()
+    made.call_later(PATIENCE, lambda: made.fail(AssertionError("it never came")))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def at_rabbitmq(monkeypatch, rabbitmq):
+    mq = settings.CONFIG.mq.model_copy(update={"broker_url": rabbitmq.url})
+    monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"mq": mq}))
+    return rabbitmq
+
+
+@pytest.fixture
+def watch(reactor):
+    """`watch(*queues)`: their depths, asked until the test ends."""
+    transports = []
+
+    def begin(*queues):
+        watched = Depths(reactor, queues)
+        transports.extend(each._transport for each in watched._watches)
+        return watched
+
+    yield begin
+    stopped = []
+    for transport in transports:
+        transport.stop(lambda: stopped.append(1))
+    until(reactor, lambda: len(stopped) == len(transports))
+
+
+def told(watched):
+    (family,) = watched.collect()
+    assert (family.name, family.type) == ("queue_depth", "gauge")
+    return {sample.labels["queue"]: sample.value for sample in family.samples}
+
+
+def until(reactor, condition):
+    """Turn the loop until it is so."""
+
+    def look():
+        if condition():
+            reactor.stop()
+        else:
+            reactor.call_later(0.02, look)
+
+    look()
+    reactor.run()
+
+
+def put(count, queue=QUEUE):
+    QueueMessage.objects.bulk_create(QueueMessage(queue=queue, body=b"{}") for _ in range(count))
+
+
+def test_the_depth_of_each_queue_is_told_and_followed(transactional_db, reactor, watch):
+    put(3)
+    watched = watch(QUEUE, "OTHER")
+    assert told(watched) == {}
+    until(reactor, lambda: told(watched) == {QUEUE: 3, "OTHER": 0})
+    put(4)
+    put(2, "OTHER")
+    until(reactor, lambda: told(watched) == {QUEUE: 7, "OTHER": 2})
+
+
+def test_it_is_missing_while_it_cannot_be_had_and_comes_back(transactional_db, reactor, watch):
+    put(3)
+    watched = watch(QUEUE)
+    until(reactor, lambda: told(watched) == {QUEUE: 3})
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE queue_messages RENAME TO away")
+    try:
+        until(reactor, lambda: told(watched) == {})
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE away RENAME TO queue_messages")
+    until(reactor, lambda: told(watched) == {QUEUE: 3})
+
+
+def test_a_broker_is_asked_likewise(at_rabbitmq, reactor, watch):
+    with pika.BlockingConnection(pika.URLParameters(at_rabbitmq.url)) as broker:
+        channel = broker.channel()
+        channel.confirm_delivery()
+        queue = channel.queue_declare("", exclusive=False, auto_delete=False, durable=True).method.queue
+        for _ in range(5):
+            channel.basic_publish("", queue, b"{}", mandatory=True)
+        watched = watch(queue)
+        until(reactor, lambda: told(watched) == {queue: 5})
+        channel.queue_delete(queue)
+        until(reactor, lambda: told(watched) == {})
+
+
+def test_no_queues_no_depths(reactor, watch):
+    watched = watch()
+    reactor.call_later(0, reactor.stop)
+    reactor.run()
+    assert told(watched) == {}
