@@ -1,9 +1,8 @@
 """Where log lines go: three files of JSON lines, and the console.
 
 `order_entry.log` has a line for each order's outcome, `router_calls.log` one for each call, `sql_errors.log` one for
-each statement that failed. Files are opened for appending and whole lines are one write, so that several processes
-may share them; a file that logrotate has moved is opened anew. Secrets of the configuration never get through.
-A line written while a span is current bears its ids.
+each statement that failed, see `log_file.py`. Secrets of the configuration never get through. A line written while
+a span is current bears its ids.
 
 Note on batches: what happened to a batch of orders is one record whose `lines` has a dictionary for each order: its
 message and its fields. They are written as a line each, with one write for all: a record for each order would cost
@@ -18,6 +17,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -111,7 +111,8 @@ def logging_config(config: Config) -> dict[str, Any]:
     _Redacting.configured = secrets_of(config)
     _Redacting.secrets = _as_written([*_Redacting.configured, *_Redacting.learned])
     text = config.logs.console == "text" or (config.logs.console == "auto" and sys.stderr.isatty())
-    files = {name: _file(config, name) for name in FILES if config.logs.folder}
+    folder = config.logs.folder
+    files = {name: _file(folder / f"{name}.log") for name in FILES} if folder else {}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -170,14 +171,8 @@ def _password(url: str) -> str | None:
         return None
 
 
-def _file(config: Config, name: str) -> dict[str, Any]:
-    return {
-        "class": "logging.handlers.WatchedFileHandler",
-        "filename": str(config.logs.folder / f"{name}.log") if config.logs.folder else "",
-        "formatter": "json",
-        "delay": True,
-        "encoding": "utf-8",
-    }
+def _file(path: Path) -> dict[str, Any]:
+    return {"class": "order_entry_project.log_file.LogFile", "path": str(path), "formatter": "json"}
 
 
 def _file_logger(name: str, *, with_file: bool) -> dict[str, Any]:
