@@ -90,6 +90,8 @@ def test_the_specs_metrics_have_the_right_values_over_two_processes_and_after_on
     measured.publish(*orders(100, prefix="MORE"))
     wait_until(lambda: value(measured, "orders_routed_total") == 300, what="nothing counted is forgotten")
     wait_until(lambda: ready(measured) == 200, what="a new worker is ready")
+    assert value(measured, "worker_restarts_total", cause="ended") == 1
+    assert value(measured, "orders_consumed_total", queue=measured.queue) >= 321
 
 
 def test_a_worker_whose_loop_hangs_is_not_ready_and_is_replaced(measured):
@@ -100,6 +102,9 @@ def test_a_worker_whose_loop_hangs_is_not_ready_and_is_replaced(measured):
     wait_until(lambda: hanging not in workers(supervisor.pid), what="it is killed", patience=20)
     wait_until(lambda: ready(measured) == 200, what="another one is ready")
     assert "hangs, it is killed" in supervisor.log.read_text()
+    assert value(measured, "worker_restarts_total", cause="hung") == 1
+    assert value(measured, "worker_restarts_total", cause="ended") == 0
+    assert value(measured, "worker_processes_ready") == 1
 
 
 def test_statements_that_fail_are_counted_by_name_and_state(measured):
