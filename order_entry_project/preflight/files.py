@@ -58,7 +58,7 @@ def _in_force(file: CertificateFile, found: list[Certificate]) -> Finding:
     advice = (
         "remove it, or put its successor beside it"
         if spare
-        else "renew it; what runs reads the new file itself"
+        else "put its successor in its place, with chain and key"
     )
     return warning(file.name, said, expected=needed, advice=advice)
 
