@@ -2,8 +2,8 @@
 """Finds secrets compared by `==`, `!=`, `in` or `not in`: their time tells how much was right.
 
 `hmac.compare_digest` compares secrets. What counts as one is told by its name, or that of a call that gives it: see
-SECRET. Not found, because no time depends on a secret: a comparison with a literal, and of a length. What compares
-no secret though it is named so says it on its line: `# compares no secret: why`.
+SECRET. Not found, because no time depends on a secret: a comparison with a literal, and of a length. What bears such
+a name, but compares nothing that a stranger could guess at, says so on its line: `# compares no guess: why`.
 """
 
 import ast
@@ -17,7 +17,7 @@ SECRET = re.compile(
     r"(^|_)(passwords?|passphrase|secrets?|tokens?|signatures?|hmac|mac|api_key|hexdigest)($|_)",
     re.IGNORECASE,
 )
-ALLOWED = re.compile(r"# compares no secret: \w+")
+ALLOWED = re.compile(r"# compares no guess: \w+")
 OPERATORS = ast.Eq | ast.NotEq | ast.In | ast.NotIn
 
 

@@ -99,7 +99,9 @@ def follow(span_of: Callable[[logging.LogRecord], SpanIds | None]) -> None:
 
 def hide(secret: str) -> None:
     """Let this one, learned while running, get through no more than those of the configuration."""
-    if len(secret) < _SHORTEST_SECRET or secret in _Redacting.learned:
+    if len(secret) < _SHORTEST_SECRET:
+        return
+    if secret in _Redacting.learned:  # compares no guess: all of them are this service's own
         return
     # The latest: those that they have replaced open nothing.
     _Redacting.learned = [secret, *_Redacting.learned][:_MOST_LEARNED]

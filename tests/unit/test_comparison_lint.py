@@ -45,7 +45,7 @@ def test_a_comparison_of_secrets_is_found(source):
         "order.digest == other.digest",
         "tokenizer == machine",
         "count(token) == 5",
-        "signature == seen  # compares no secret: of a file's times",
+        "signature == seen  # compares no guess: of a file's times",
     ],
 )
 def test_what_tells_nothing_of_a_secret_is_left_alone(source):
@@ -53,7 +53,7 @@ def test_what_tells_nothing_of_a_secret_is_left_alone(source):
 
 
 def test_an_exception_without_a_reason_is_none():
-    assert list(lint.findings("token == given  # compares no secret:"))
+    assert list(lint.findings("token == given  # compares no guess:"))
 
 
 def test_the_service_has_none(monkeypatch, capsys):
