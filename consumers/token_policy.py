@@ -59,18 +59,22 @@ def from_settings() -> Policy:
     return Policy(keys(), idempotency.require_token, idempotency.max_message_age)
 
 
+def signing_key() -> dict[str, bytes]:
+    """The key this service signs with, under its id. Raises `BadToken` where there is none."""
+    known = keys()
+    kid = settings.CONFIG.idempotency.signing_key or next(iter(known), None)
+    if kid is None or kid not in known:
+        raise BadToken(f"idempotency.token_keys has no {kid or 'key'}; expected a key to sign with")
+    return {kid: known[kid]}
+
+
 def signed(message: Message, *, order_id: str, at: datetime) -> Message:
     """The message with a token of this service, in place of any it had.
 
     Raises `BadToken` without a key, and for a message that cannot bear a token.
     """
-    idempotency = settings.CONFIG.idempotency
-    known = keys()
-    kid = idempotency.signing_key or next(iter(known), None)
-    if kid is None:
-        raise BadToken("idempotency.token_keys is empty; expected a key to sign with")
     made = token.sign(
-        {kid: known[kid]},
+        signing_key(),
         message_id=message.message_id,
         order_id=order_id,
         body=message.body,

@@ -18,8 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from consumers import token_policy
 from consumers.sample_orders import BLOCK, Mix, Samples, Sign
 from consumers.sample_publishing import SamplePublishing
+from consumers.token import BadToken
 from consumers.transport import Outcome
 from consumers.transports import make_transport
+from orders.credentials import CredentialsUnavailable
 from routing.reactor import Reactor
 
 # Leaves room for a number within the 64 characters an orderId may have.
@@ -121,8 +123,10 @@ class Command(BaseCommand):
 
 
 def _signing() -> Sign:
-    if not token_policy.keys():
-        raise CommandError("--sign needs a key: idempotency.token_keys is empty")
+    try:
+        token_policy.signing_key()
+    except (BadToken, CredentialsUnavailable) as error:
+        raise CommandError(f"--sign: {error}") from None
     return lambda message, order_id, at: token_policy.signed(message, order_id=order_id, at=at)
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 
 from consumers import batch, token, token_policy
 from consumers.batch import Job
@@ -15,6 +16,7 @@ from consumers.models import Reason
 from consumers.token import BadToken
 from consumers.transport import Delivery, Message
 from order_entry_project.config import Idempotency
+from order_entry_project.secrets.sources import credentials
 from orders import avro
 from tests.builders import body
 
@@ -28,7 +30,9 @@ def configure(monkeypatch):
 
     def change(**keys):
         section = Idempotency(**({"token_keys": {"2026-11": KEY}} | keys))
-        monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"idempotency": section}))
+        config = settings.CONFIG.model_copy(update={"idempotency": section})
+        monkeypatch.setattr(settings, "CONFIG", config)
+        monkeypatch.setattr(settings, "CREDENTIALS", credentials(config))
 
     change()
     return change
@@ -155,6 +159,14 @@ def test_signing_needs_a_key_and_leaves_other_headers_alone(configure):
     configure(token_keys={})
     with pytest.raises(BadToken, match="expected a key to sign with"):
         token_policy.signed(message, order_id="ORD-1", at=NOW)
+
+
+def test_samples_cannot_be_signed_without_a_key(configure):
+    configure(token_keys={})
+    with pytest.raises(
+        CommandError, match=r"--sign: idempotency\.token_keys has no key; expected a key to sign"
+    ):
+        call_command("publish_sample_orders", "1", "--sign")
 
 
 def test_verifying_costs_little():
