@@ -17,6 +17,10 @@ _WORDS = {
 _NOT_FOUND, _PRECONDITION_FAILED = 404, 406
 
 
+def is_refused_login(error: BaseException) -> bool:
+    return isinstance(cause(error), exceptions.ProbableAuthenticationError)
+
+
 def explain(error: BaseException, queue: str) -> str:
     """Why a connection or channel that was for `queue` ended or could not begin; one line."""
     found = cause(error)

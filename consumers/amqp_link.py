@@ -10,7 +10,8 @@ import pika
 from pika import exceptions
 from pika.channel import Channel
 
-from consumers.amqp_errors import explain
+from consumers.amqp_errors import explain, is_refused_login
+from consumers.amqp_parameters import credentials_refused
 from routing.backoff import delay
 from routing.reactor import Reactor
 
@@ -110,6 +111,8 @@ class Link:
 
     def _on_connection_ended(self, connection: pika.SelectConnection, error: BaseException) -> None:
         self._alive.discard(connection)
+        if is_refused_login(error):
+            credentials_refused(connection.params.credentials)
         if self._on_closed is None:
             self._end(connection, f"{self._host}: {explain(error, self._queue)}")
         elif not self._alive:

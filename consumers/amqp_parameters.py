@@ -11,6 +11,8 @@ import pika
 from django.conf import settings
 from pika.credentials import ExternalCredentials, PlainCredentials
 
+from orders.credentials import CredentialsUnavailable, Login
+
 _TCP_TIMEOUT = 5.0  # seconds to connect
 _OPEN_TIMEOUT = 10.0  # seconds until the broker has opened the connection
 _PORT, _TLS_PORT = 5672, 5671
@@ -19,8 +21,8 @@ _PORT, _TLS_PORT = 5672, 5671
 def broker_parameters(*, purpose: str) -> list[pika.ConnectionParameters]:
     """One set per host of `broker_url`; `purpose` is shown beside the connection at the broker.
 
-    Certificates are read each time, so that renewed ones serve the next connection. Raises `ValueError`
-    naming the key whose file cannot be used.
+    Certificates and credentials are asked for each time, so that renewed ones serve the next connection. Raises
+    `ValueError` naming the key whose file cannot be used, or saying why there are no credentials.
     """
     mq = settings.CONFIG.mq
     context = _tls_context() if mq.tls else None
@@ -44,14 +46,24 @@ def broker_parameters(*, purpose: str) -> list[pika.ConnectionParameters]:
     ]
 
 
+def credentials_refused(refused: object) -> None:
+    """Have the credentials asked for that a connection with `refused` needs: not waited for, the next try is soon."""
+    source = settings.CREDENTIALS.mq
+    if source is not None and isinstance(refused, PlainCredentials):
+        source.renewed(Login(refused.username, refused.password), patience=0)
+
+
 def _credentials(user: str | None, password: str | None) -> ExternalCredentials | PlainCredentials:
     """The URL's user, else `username`, else whom the certificate names, else the user RabbitMQ comes with."""
-    mq = settings.CONFIG.mq
     if user is not None:
         return PlainCredentials(unquote(user), unquote(password or ""))
-    if mq.username is not None:
-        return PlainCredentials(mq.username, mq.password.get_secret_value() if mq.password else "")
-    return ExternalCredentials() if mq.client_cert else PlainCredentials("guest", "guest")
+    if settings.CREDENTIALS.mq is not None:
+        try:
+            login = settings.CREDENTIALS.mq.current()
+        except CredentialsUnavailable as error:
+            raise ValueError(str(error)) from None
+        return PlainCredentials(login.user, login.password)
+    return ExternalCredentials() if settings.CONFIG.mq.client_cert else PlainCredentials("guest", "guest")
 
 
 def _tls_context() -> ssl.SSLContext:
@@ -64,7 +76,8 @@ def _tls_context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if mq.client_cert:
         try:
-            context.load_cert_chain(mq.client_cert, mq.client_key)
+            # With a passphrase, which here is none, an encrypted key is an error and not a question on the terminal.
+            context.load_cert_chain(mq.client_cert, mq.client_key, password="")
         except OSError as error:
             files = " with mq.client_key ".join(str(file) for file in (mq.client_cert, mq.client_key) if file)
             raise ValueError(f"mq.client_cert {files}: {error}") from None

@@ -48,10 +48,9 @@ def _untimely(at: int, now: datetime, max_age: float) -> str | None:
     return f"{then}, {-age:.0f} s ahead of this clock; expected at most {CLOCKS_DIFFER} s"
 
 
-def keys() -> dict[str, bytes]:
-    """Key id → key, looked up at each use: the only place that knows where token keys come from."""
-    configured = settings.CONFIG.idempotency.token_keys
-    return {kid: secret.get_secret_value().encode() for kid, secret in configured.items()}
+def keys() -> Mapping[str, bytes]:
+    """Key id → key, asked for at each use: they may change. Raises `CredentialsUnavailable` until they are known."""
+    return settings.CREDENTIALS.token_keys.current()
 
 
 def from_settings() -> Policy:

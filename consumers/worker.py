@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from consumers import idempotency
+from consumers import idempotency, token_policy
 from consumers.offsets import Offsets
 from consumers.outbox import Outbox
 from consumers.pipeline import Limits, Pipeline
@@ -63,6 +63,8 @@ class Worker:
         actor = f"{config.service.name}@{socket.gethostname()}:{os.getpid()}"
         # A folder of schemas that cannot be read is found now, not at the first Avro message.
         avro.schemas(config.mq.avro_schemas)
+        # Without its keys every message with a token would be quarantined.
+        token_policy.keys()
         self._snapshots = snapshots
         self._once = once
         self._interval = _SWEEP_AGAIN if once else SWEEP_INTERVAL

@@ -7,18 +7,34 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
 
+_SAFEGUARD_HINTS = {
+    "host": "Set it to the appliance's host, as its certificate names it.",
+    "client_cert": "Set it to the PEM file of the certificate user that the A2A registration names.",
+}
+
 
 @register(Tags.compatibility)
-def unsupported(**_: Any) -> list[CheckMessage]:
-    """Keys that are understood but have nothing behind them in this version."""
-    if settings.CONFIG.database.credentials_source != "safeguard":
-        return []
+def safeguard(**_: Any) -> list[CheckMessage]:
+    """What is asked of Safeguard cannot be had of it without these."""
+    config = settings.CONFIG
+    wanted = {
+        "sql_api_key": config.database.credentials_source == "safeguard",
+        "mq_api_key": config.safeguard.mq_api_key is not None,
+        "token_api_key": config.idempotency.credentials_source == "safeguard",
+    }
+    needed = [*(name for name, is_wanted in wanted.items() if is_wanted)]
+    if needed:
+        needed = ["host", "client_cert", *needed]
     return [
         Error(
-            "database.credentials_source: safeguard is not supported yet.",
-            hint="Set it to environment, with database.sql_user and database.sql_password.",
+            f"safeguard.{name} is not set, but Safeguard is to give credentials.",
+            hint=_SAFEGUARD_HINTS.get(
+                name, "Keep API keys out of the file: ORDER_ENTRY__SAFEGUARD__" + name.upper()
+            ),
             id="order_entry.E002",
         )
+        for name in needed
+        if getattr(config.safeguard, name) is None
     ]
 
 

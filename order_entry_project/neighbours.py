@@ -21,7 +21,8 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
 import orders.sql
-from consumers.amqp_parameters import broker_parameters
+from consumers.amqp_errors import is_refused_login
+from consumers.amqp_parameters import broker_parameters, credentials_refused
 from consumers.models import QueueMessage
 from orders.stores.choice import open_store
 from orders.stores.port import StoreUnavailable
@@ -120,7 +121,12 @@ def _greet(brokers: list[ConnectionParameters]) -> None:
     """Open a connection to one of them, as far as the end of the handshake, and close it."""
     for broker in brokers:
         broker.socket_timeout = broker.stack_timeout = _PATIENCE / len(brokers)
-    BlockingConnection(brokers).close()
+    try:
+        BlockingConnection(brokers).close()
+    except (AMQPError, AMQPConnectorException) as error:
+        if is_refused_login(error):
+            credentials_refused(brokers[0].credentials)
+        raise
 
 
 def _first_line(error: Exception) -> str:

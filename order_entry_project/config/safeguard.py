@@ -30,8 +30,8 @@ class Safeguard(Section):
     )
     token_api_key: SecretStr | None = Field(
         None,
-        description="A2A API key of an account whose password is a JSON object of token keys, as in "
-        "idempotency.token_keys, to which they are added; null: there are only those.",
+        description="A2A API key of an account whose password is a JSON object like idempotency.token_keys, with "
+        "idempotency.credentials_source safeguard.",
     )
     timeout: Seconds = Field(3.0, le=30, description="Longest wait for one answer.")
     refresh_interval: Seconds = Field(

@@ -174,16 +174,30 @@ class Idempotency(Section):
         description="Key id → key of the tokens on messages, text of at least 32 bytes; several while they rotate. "
         "A variable holds them as JSON and adds to those of the file.",
     )
+    credentials_source: Literal["environment", "file", "safeguard"] = Field(
+        "environment",
+        description="Where token keys come from: this configuration, token_keys_file, or Safeguard "
+        "(safeguard.token_api_key). The last two may change while the service runs.",
+    )
     token_keys_file: Path | None = Field(
-        None,
-        description="JSON file of further token keys, such as a Kubernetes mount; read again when it changes.",
+        None, description="File that holds token_keys as JSON; read again when it changes."
     )
     signing_key: KeyId | None = Field(
         None, description="Id of the token key this service signs with; null: the only one."
     )
 
     @model_validator(mode="after")
+    def _keys_have_one_source(self) -> Self:
+        if (self.credentials_source == "file") != (self.token_keys_file is not None):
+            raise ValueError("token_keys_file: expected a file with credentials_source file, and only then")
+        if self.credentials_source != "environment" and self.token_keys:
+            raise ValueError("token_keys go with credentials_source environment")
+        return self
+
+    @model_validator(mode="after")
     def _keys_fit_what_is_asked(self) -> Self:
+        if self.credentials_source != "environment":
+            return self
         keys = self.token_keys
         for name in ("require_token", "max_message_age", "signing_key"):
             if getattr(self, name) and not keys:

@@ -63,8 +63,6 @@ class Config(BaseSettings):
             raise ValueError("expected mq.password, mq.password_file or safeguard.mq_api_key, one of them")
         if self.safeguard.mq_api_key and self.mq.username is None:
             raise ValueError("mq.username: expected the user whose password safeguard.mq_api_key opens")
-        if self.safeguard.token_api_key and self.idempotency.token_keys_file:
-            raise ValueError("expected idempotency.token_keys_file or safeguard.token_api_key, not both")
         return self
 
     @classmethod

@@ -51,7 +51,7 @@ class Kept(Generic[T]):
         self._asked = self._asking = self._closed = False
         self._answers = 0
         self._vain = 0  # questions in a row that brought nothing
-        self._complaint: str | None = "it has not been asked for"
+        self._complaint: str | None = "no answer yet"
         self._not_before = self._next_poll = 0.0
 
     def __repr__(self) -> str:
@@ -63,7 +63,7 @@ class Kept(Generic[T]):
             self._ask(lambda: self._known is not None, self._timeout)
             known = self._known
         if known is None:
-            raise CredentialsUnavailable(f"{self._name}: {self._complaint or 'no answer yet'}")
+            raise CredentialsUnavailable(f"{self._name}: {self._complaint}")
         return known
 
     def renewed(self, refused: T, *, patience: float) -> T | None:

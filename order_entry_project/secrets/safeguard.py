@@ -114,7 +114,8 @@ class SafeguardA2A:
         except _Refused as error:
             raise self._unavailable(str(error)) from None
         except (OSError, HTTPError) as error:
-            raise self._unavailable(f"gave no answer: {error}") from None
+            wrapped = error.args[0] if error.args else None
+            raise self._unavailable(f"gave no answer: {getattr(wrapped, 'reason', error)}") from None
         except (TypeError, AttributeError, KeyError) as error:
             # What the library makes of an answer that is not of this API.
             raise self._unavailable(f"did not answer as its API does: {type(error).__name__}") from None

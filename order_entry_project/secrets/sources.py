@@ -25,7 +25,7 @@ _token_keys = TypeAdapter(dict[KeyId, TokenKey])
 
 @dataclass(slots=True, frozen=True)
 class Credentials:
-    """`mq`: None where the broker's URL or the certificate says who this is. `token_keys`: beside the configured."""
+    """`mq`: None where the broker's URL or the certificate says who this is. `token_keys`: key id → key."""
 
     sql: Source[Login]
     mq: Source[Login] | None
@@ -67,20 +67,21 @@ def _mq(config: Config) -> Source[Login] | None:
 
 
 def _keys(config: Config) -> Source[TokenKeys]:
-    name = "the token keys"
-    if file := config.idempotency.token_keys_file:
+    idempotency, name = config.idempotency, "the token keys"
+    if file := idempotency.token_keys_file:
         return InFiles(name, [file], lambda texts: _keys_in(texts[0]), learned=logs.hide)
-    if api_key := _text(config.safeguard.token_api_key):
-        login = _login(config.safeguard, api_key, name)
+    if idempotency.credentials_source == "environment":
+        keys = idempotency.token_keys.items()
+        return Fixed({kid: key.get_secret_value().encode() for kid, key in keys})
+    login = _login(config.safeguard, _text(config.safeguard.token_api_key), name)
 
-        def fetch() -> TokenKeys:
-            try:
-                return _keys_in(login().password)
-            except ValueError as error:
-                raise CredentialsUnavailable(str(error)) from None
+    def fetch() -> TokenKeys:
+        try:
+            return _keys_in(login().password)
+        except ValueError as error:
+            raise CredentialsUnavailable(f"what Safeguard holds: {error}") from None
 
-        return _fetched(config.safeguard, name, fetch)
-    return Fixed({})
+    return _fetched(config.safeguard, name, fetch)
 
 
 def _fetched(section: Safeguard, name: str, fetch: Callable[[], T]) -> Source[T]:

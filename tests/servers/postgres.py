@@ -18,6 +18,8 @@ from psycopg import sql
 from order_entry_project.embedded.postgres import USER, EmbeddedPostgres
 
 TEMPLATE = "migrated"
+# Its members, and they alone, are asked for their passwords.
+PASSWORD_GROUP = "asked_for_passwords"
 _OF_ORDERS = (
     "order_routes",
     "order_events",
@@ -41,7 +43,11 @@ _SETTINGS: Mapping[str, str | int] = {
 @contextmanager
 def template(folder: Path) -> Iterator[str]:
     """A running server; its socket's folder."""
-    with EmbeddedPostgres(folder / "pg", settings=_SETTINGS) as server:
+    access = folder / "pg_hba.conf"
+    access.write_text(f"local all +{PASSWORD_GROUP} scram-sha-256\nlocal all all trust\n")
+    with EmbeddedPostgres(folder / "pg", settings={**_SETTINGS, "hba_file": str(access)}) as server:
+        with server.connect() as connection:
+            connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(PASSWORD_GROUP)))
         server.create_database(TEMPLATE)
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--verbosity=0", "--skip-checks"],
@@ -71,6 +77,21 @@ class Database:
         """An autocommit connection."""
         return psycopg.connect(host=self.host, user=USER, dbname=self.name, autocommit=True)
 
+    @contextmanager
+    def role(self, password: str) -> Iterator[Role]:
+        """One that is asked for its password, and may do what the owner may."""
+        made = Role(f"role_{uuid.uuid4().hex}", self)
+        create = "CREATE ROLE {} LOGIN PASSWORD {} IN ROLE {}, {}"
+        groups = sql.Identifier(USER), sql.Identifier(PASSWORD_GROUP)
+        with self.connect() as connection:
+            connection.execute(
+                sql.SQL(create).format(sql.Identifier(made.name), sql.Literal(password), *groups)
+            )
+            yield made
+            made.disconnect()
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(made.name)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(made.name)))
+
     def empty(self) -> None:
         """Forget all orders, messages and records."""
         with self.connect() as connection:
@@ -78,6 +99,27 @@ class Database:
             connection.execute("SET session_replication_role = replica")
             for table in _OF_ORDERS:
                 connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+
+
+@dataclass(frozen=True)
+class Role:
+    name: str
+    database: Database
+
+    def change_password(self, password: str) -> None:
+        statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+            sql.Identifier(self.name), sql.Literal(password)
+        )
+        with self.database.connect() as connection:
+            connection.execute(statement)
+
+    def disconnect(self) -> int:
+        """End its sessions; how many there were."""
+        with self.database.connect() as connection:
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [self.name]
+            )
+            return ended.rowcount
 
 
 @contextmanager

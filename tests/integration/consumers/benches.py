@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connections
 
 from consumers.transports import make_transport
+from order_entry_project.secrets.sources import credentials
 from tests.integration.consumers.turning import Loop, Side
 from tests.servers.postgres import Database
 from tests.servers.rabbitmq import Broker
@@ -65,7 +66,9 @@ def configuring(patch: pytest.MonkeyPatch) -> Callable[..., None]:
     def configure(**keys: Any) -> None:
         config = settings.CONFIG
         changed = config.mq.model_copy(update=keys)
-        patch.setattr(settings, "CONFIG", config.model_copy(update={"mq": changed}))
+        config = config.model_copy(update={"mq": changed})
+        patch.setattr(settings, "CONFIG", config)
+        patch.setattr(settings, "CREDENTIALS", credentials(config))
 
     return configure
 
