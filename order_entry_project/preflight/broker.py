@@ -76,7 +76,7 @@ def _host(host: ConnectionParameters, patience: float) -> Iterator[Finding]:
     try:
         broker = BlockingConnection(host)
     except (AMQPError, AMQPConnectorException, OSError) as error:
-        yield _refused(error)
+        yield _refused(error, over_tls=tls is not None)
         return
     try:
         yield ok(_URL, f"it lets us in, to the virtual host {host.virtual_host}")
@@ -86,8 +86,16 @@ def _host(host: ConnectionParameters, patience: float) -> Iterator[Finding]:
             broker.close()
 
 
-def _refused(error: Exception) -> Finding:
+def _refused(error: Exception, *, over_tls: bool) -> Finding:
     found = cause(error)
+    if over_tls and isinstance(found, IncompatibleProtocolError):
+        # TLS 1.3: the client has finished its handshake before the server looks at its certificate.
+        return failed(
+            _URL,
+            f"the broker ends the connection once TLS stands: {first_line(found)}",
+            expected="a broker that believes mq.client_cert and speaks AMQP 0-9-1",
+            advice="compare mq.client_cert with the authorities the broker trusts, see its log",
+        )
     advice = next((words for kind, words in _ADVICE if isinstance(found, kind)), "see the broker's log")
     return failed(
         _URL,

@@ -12,6 +12,9 @@ import trustme
 
 from consumers.amqp_parameters import broker_parameters
 from consumers.transport import Outcome
+from order_entry_project.preflight import broker as preflight
+from order_entry_project.preflight.finding import Finding
+from order_entry_project.preflight.run import run
 from tests.integration.consumers.benches import Bench, amqp_bench
 from tests.integration.consumers.test_amqp import first_reason
 from tests.integration.consumers.test_transport_contract import numbered
@@ -149,6 +152,34 @@ def test_a_certificate_put_in_place_later_is_used_without_a_restart(bench: Bench
 def test_a_plain_connection_to_a_tls_port_is_told(bench: Bench, tls: TlsBroker):
     bench.configure(broker_url=f"amqp://localhost:{tls.port}")
     assert "expects TLS" in first_reason(bench)
+
+
+def found_by_preflight(bench: Bench) -> list[Finding]:
+    bench.configure(consumer_queue=bench.queue, producer_queue=None)
+    return [finding for _, finding in run(preflight.checks(), limit=10)]
+
+
+def test_preflight_gets_in_with_the_certificate_and_says_how_long_the_brokers_lasts(
+    bench: Bench, tls: TlsBroker
+):
+    secure(bench, tls)
+    found = found_by_preflight(bench)
+    assert [finding.level for finding in found] == ["ok"] * 3, found
+    assert "answers over TLSv1.3, its certificate ends on " in found[0].found
+    assert found[2].found.endswith("a quorum queue")
+
+
+def test_preflight_tells_a_wrong_name_from_an_unknown_authority_and_from_a_stranger(
+    bench: Bench, tls: TlsBroker
+):
+    secure(bench, tls, broker_url=f"amqps://127.0.0.1:{tls.port}")
+    assert "IP address mismatch" in found_by_preflight(bench)[-1].found
+    secure(bench, tls, ca_cert=None)
+    assert "self-signed certificate in certificate chain" in found_by_preflight(bench)[-1].found
+    secure(bench, tls, client_cert=tls.folder / "stranger.pem")
+    stranger = found_by_preflight(bench)[-1]
+    assert stranger.level == "failed"
+    assert "compare mq.client_cert with the authorities the broker trusts" in stranger.advice
 
 
 def test_nothing_older_than_tls_1_2_is_spoken(bench: Bench, tls: TlsBroker):
