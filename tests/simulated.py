@@ -1,6 +1,6 @@
 """The simulated router and registry on a thread of the test's process: there at once, with the test's own state.
 
-`simulators` runs them as the processes that `manage.py` makes of them.
+`simulators` runs them as the processes that they are.
 """
 
 from __future__ import annotations
@@ -8,43 +8,26 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-import requests
 from aiohttp import web
+from django.core.management import load_command_class
 
-from routing.simulators.dials import RegistryDials, RouterDials
-from routing.simulators.registry import registry_app
-from routing.simulators.router import router_app
-
-VENUES = ("NASDAQ-EXECUTION-1", "NYSE-EXECUTION-1")
+from tests.simulators import Neighbour
 
 
-class Simulated:
-    """A simulated neighbour at `url`."""
+class Simulated(Neighbour):
+    """A simulated neighbour that listens on `port`; 0 takes a free one."""
 
     def __init__(self, app: web.Application, port: int) -> None:
         self._app = app
-        self._port = port
+        self.port = port
         self._listening = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
         assert self._listening.wait(10), f"nothing listens on port {port}"
-
-    @property
-    def port(self) -> int:
-        return self._port
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    def turn(self, **dials: float) -> None:
-        requests.put(f"{self.url}/dials", json=dials, timeout=10).raise_for_status()
-
-    def executions(self) -> Mapping[str, Any]:
-        return requests.get(f"{self.url}/executions", timeout=10).json()
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
         """Nothing listens there any more."""
@@ -58,8 +41,8 @@ class Simulated:
         runner = web.AppRunner(self._app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", self._port, backlog=4096).start()
-            self._port = runner.addresses[0][1]
+            await web.TCPSite(runner, "127.0.0.1", self.port, backlog=4096).start()
+            self.port = runner.addresses[0][1]
             self._listening.set()
             await self._ended.wait()
         finally:
@@ -67,22 +50,27 @@ class Simulated:
 
 
 @contextmanager
-def simulated_router() -> Iterator[Simulated]:
-    with _running(router_app(VENUES, RouterDials(), seed=None), port=0) as router:
-        yield router
-
-
-@contextmanager
-def simulated_registry(services: Mapping[str, str], *, port: int = 0) -> Iterator[Simulated]:
-    """`services`: name → endpoint."""
-    with _running(registry_app(services, RegistryDials(), seed=None), port=port) as registry:
-        yield registry
-
-
-@contextmanager
-def _running(app: web.Application, *, port: int) -> Iterator[Simulated]:
-    simulated = Simulated(app, port)
+def simulated(command: str, *options: str) -> Iterator[Simulated]:
+    """`simulate_router` or `simulate_registry` with these options, on a free port unless they name one."""
+    served = load_command_class("routing", command)
+    given: Mapping[str, Any] = vars(
+        served.create_parser("manage.py", command).parse_args(["--port", "0", *options])
+    )
+    apps: list[web.Application] = []
+    served.run = lambda app, _: apps.append(app)
+    served.handle(**given)
+    running = Simulated(apps[0], given["port"])
     try:
-        yield simulated
+        yield running
     finally:
-        simulated.stop()
+        running.stop()
+
+
+def simulated_router() -> AbstractContextManager[Simulated]:
+    return simulated("simulate_router")
+
+
+def simulated_registry(services: Mapping[str, str], *, port: int = 0) -> AbstractContextManager[Simulated]:
+    """`services`: name → endpoint."""
+    known = [f"--service={name}={endpoint}" for name, endpoint in services.items()]
+    return simulated("simulate_registry", f"--port={port}", *known)

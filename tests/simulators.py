@@ -21,10 +21,10 @@ def manage(*arguments: str) -> list[str]:
     return [sys.executable, str(PROJECT / "manage.py"), *arguments]
 
 
-@dataclass
-class Simulator:
+class Neighbour:
+    """What a simulated one at `url` can be asked and told."""
+
     url: str
-    process: subprocess.Popen[str]
 
     def get(self, path: str) -> Any:
         answer = requests.get(self.url + path, timeout=5)
@@ -36,6 +36,15 @@ class Simulator:
 
     def turn(self, **dials: float) -> None:
         self.put("/dials", dials).raise_for_status()
+
+    def executions(self) -> Any:
+        return self.get("/executions")
+
+
+@dataclass
+class Simulator(Neighbour):
+    url: str
+    process: subprocess.Popen[str]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code."""

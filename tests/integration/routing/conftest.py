@@ -6,6 +6,7 @@ import pytest
 
 from routing.reactor import Reactor
 from tests.scripted_server import ScriptedServer
+from tests.simulated import simulated
 from tests.simulators import simulator
 
 
@@ -30,7 +31,14 @@ def serve():
 
 
 @pytest.fixture
-def simulate(tmp_path):
-    """`simulate("simulate_router", "--latency-ms", "0", …)` → a running simulator."""
+def simulate():
+    """`simulate("simulate_router", "--latency-ms", "0", …)` → a running simulator, on a thread."""
+    with ExitStack() as simulators:
+        yield lambda command, *options: simulators.enter_context(simulated(command, *options))
+
+
+@pytest.fixture
+def simulate_apart(tmp_path):
+    """The same as a process."""
     with ExitStack() as simulators:
         yield lambda command, *options: simulators.enter_context(simulator(command, tmp_path, *options))

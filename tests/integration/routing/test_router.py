@@ -607,10 +607,9 @@ def test_many_calls_in_flight_each_get_their_own_answer(simulate, make_client, r
 def test_a_router_that_restarts_between_calls_is_found_again(simulate, client, ask, reactor):
     first = simulate("simulate_router")
     assert ask(client, first.url).outcome is Outcome.ACCEPTED
-    first.end()
+    first.stop()
     assert ask(client, first.url).outcome is Outcome.UNREACHABLE
-    port = first.url.rsplit(":", 1)[1]
-    again = simulate("simulate_router", "--port", port)
+    again = simulate("simulate_router", "--port", str(first.port))
     assert ask(client, again.url).outcome is Outcome.ACCEPTED
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from django.core.management import CommandError
 
 from tests.simulators import manage
 
@@ -20,7 +22,7 @@ def route(router, key, body=None, *, order="ORD-1", timeout=5):
 
 
 def totals(router):
-    return router.get("/executions")["totals"]
+    return router.executions()["totals"]
 
 
 def run(*arguments, **environment):
@@ -49,7 +51,13 @@ def test_the_same_key_has_the_same_answer_and_one_execution_however_many_ask_at_
         answers = list(pool.map(lambda _: route(router, "K").json()["route"], range(40)))
     assert len(set(answers)) == 1
     report = router.get("/executions")
-    assert report["keys"]["K"] == {"orderId": "ORD-1", "requests": 40, "executions": 1, "route": answers[0]}
+    assert report["keys"]["K"] == {
+        "orderId": "ORD-1",
+        "requests": 40,
+        "executions": 1,
+        "route": answers[0],
+        "traceparent": None,
+    }
     assert report["orders"]["ORD-1"] == {"requests": 40, "executions": 1}
     assert report["totals"]["executed_twice"] == 0
 
@@ -221,16 +229,16 @@ def test_a_failing_registry_answers_503(simulate):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("command", ["simulate_router", "simulate_registry"])
-def test_it_ends_cleanly_when_told_to(simulate, command, number, tmp_path):
-    simulator = simulate(command)
+def test_it_ends_cleanly_when_told_to(simulate_apart, command, number, tmp_path):
+    simulator = simulate_apart(command)
     assert len(list(tmp_path.iterdir())) == 1
     assert simulator.end(number) == 0
     assert simulator.process.stdout.read() == ""
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_ends_cleanly_while_a_request_hangs(simulate):
-    router = simulate("simulate_router", "--hang-rate", "1")
+def test_it_ends_cleanly_while_a_request_hangs(simulate_apart):
+    router = simulate_apart("simulate_router", "--hang-rate", "1")
     with socket.create_connection(("127.0.0.1", int(router.url.rsplit(":", 1)[1]))) as line:
         body = b'{"orderId": "A"}'
         line.sendall(b"POST /route HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
@@ -240,8 +248,8 @@ def test_it_ends_cleanly_while_a_request_hangs(simulate):
     assert router.process.stdout.read() == ""
 
 
-def test_clients_that_go_away_leave_no_trace(simulate):
-    router = simulate("simulate_router", "--hang-rate", "1")
+def test_clients_that_go_away_leave_no_trace(simulate_apart):
+    router = simulate_apart("simulate_router", "--hang-rate", "1")
     for n in range(3):
         with pytest.raises(requests.ReadTimeout):
             route(router, f"K{n}", timeout=0.1)
@@ -280,13 +288,19 @@ def test_a_port_in_use_is_said_to_be(command, tmp_path):
         (["simulate_registry", "--service", "a=router:1"], "expected an endpoint such as http://host:8082"),
     ],
 )
-def test_a_wrong_option_is_refused_with_what_was_expected(arguments, says):
-    ended = run(*arguments)
+def test_a_wrong_option_is_refused_with_what_was_expected(simulate, arguments, says):
+    with pytest.raises(CommandError, match=re.escape(says)):
+        simulate(*arguments)
+
+
+@pytest.mark.parametrize("option", [("--drop-rate", "nan"), ("--drop-rate", "0.6", "--hang-rate", "0.6")])
+def test_a_refusal_is_a_line_and_a_failure(option):
+    ended = run("simulate_router", *option)
     assert ended.returncode != 0
-    assert says in ended.stderr
+    assert "rate" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_no_database_is_needed(simulate, monkeypatch):
+def test_no_database_is_needed(simulate_apart, monkeypatch):
     monkeypatch.setenv("ORDER_ENTRY__DATABASE__SQL_HOST", "/no/such/folder")
-    assert simulate("simulate_router").get("/health") == {"status": "UP"}
+    assert simulate_apart("simulate_router").get("/health") == {"status": "UP"}
