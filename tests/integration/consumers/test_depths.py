@@ -2,13 +2,13 @@
 
 import pika
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from consumers import depths
 from consumers.depths import Depths
 from consumers.models import QueueMessage
 from routing.reactor import Reactor
+from tests.integration.consumers.benches import configuring
 
 QUEUE = "DEPTH.TEST"
 PATIENCE = 20.0
@@ -29,8 +29,7 @@ def reactor():
 
 @pytest.fixture
 def at_rabbitmq(monkeypatch, rabbitmq):
-    mq = settings.CONFIG.mq.model_copy(update={"broker_url": rabbitmq.url})
-    monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"mq": mq}))
+    configuring(monkeypatch)(broker_url=rabbitmq.url)
     return rabbitmq
 
 
