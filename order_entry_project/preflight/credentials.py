@@ -36,7 +36,7 @@ def _had(key: str, what: str, source: Source[Any]) -> Finding:
     except CredentialsUnavailable as error:
         return failed(
             key,
-            f"{what} cannot be had: {first_line(error)}",
+            f"cannot be had: {first_line(error)}",
             expected="a source that gives it",
             advice="put the file there, or see the registration, its API key and certificate in Safeguard",
         )

@@ -25,6 +25,7 @@ _NAMED = 8  # of the migrations that are missing
 
 # What the server's refusal says, in which key it lies, and what to do. libpq gives no code while connecting.
 _REFUSALS = (
+    ("no credentials", "database.credentials_source", "see what the check of credentials says"),
     ("password", "database.sql_password", "set the password of that role, or have the role's changed to it"),
     (
         "no pg_hba.conf entry",

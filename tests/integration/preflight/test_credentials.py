@@ -7,6 +7,7 @@ from django.conf import settings
 from pydantic import SecretStr
 
 from order_entry_project.preflight import credentials as checked
+from order_entry_project.preflight import database
 from order_entry_project.secrets import sources
 from tests.ports import free_port
 
@@ -47,3 +48,9 @@ def test_a_safeguard_that_does_not_answer_is_the_one_finding(sourced, check):
     sourced("database", credentials_source="safeguard")
     failure = check(checked.findings).failure
     assert (failure.key, "Connection refused" in failure.found) == ("safeguard.host", True)
+
+
+def test_a_database_without_credentials_points_to_where_they_should_come_from(sourced, check, tmp_path):
+    sourced("database", credentials_source="file", sql_password_file=tmp_path / "absent")
+    failure = check(database.findings).failure
+    assert (failure.key, "no credentials" in failure.found) == ("database.credentials_source", True)
