@@ -28,19 +28,19 @@ check: .venv/.installed-dev ## lint, types, import layers, migrations, deploymen
 	$(BIN)/python -m order_entry_project.embedded $(MANAGE) makemigrations --check --dry-run
 	$(BIN)/python -m order_entry_project.embedded $(BIN)/python .ci/lint_migrations.py
 	ORDER_ENTRY_CONFIG=deploy/order-entry.example.yaml \
-	ORDER_ENTRY__DATABASE__CREDENTIALS_SOURCE=environment \
+	ORDER_ENTRY__SAFEGUARD__SQL_API_KEY=checked-for-being-there \
 	ORDER_ENTRY__IDEMPOTENCY__TOKEN_KEYS='{"check": "only parsed, signs and opens nothing"}' \
 	ORDER_ENTRY__API__SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 	$(MANAGE) check --deploy --fail-level WARNING
 
 test: .venv/.installed-dev ## the everyday tests, on real servers, under 5 minutes
-	$(BIN)/python -m pytest -n 2 -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
 
 test-long: .venv/.installed-dev ## the tests that take longer
-	$(BIN)/python -m pytest -n 2 -m long
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
 test-all: .venv/.installed-dev ## all tests, under 30 minutes
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 chaos: .venv/.installed-dev ## 20,000 orders while everything around three workers fails; SEED=… repeats a run
 	$(BIN)/python -m pytest tests/chaos -m long --log-cli-level=INFO $(if $(SEED),--chaos-seed=$(SEED))

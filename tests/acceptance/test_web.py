@@ -186,7 +186,7 @@ def test_a_configuration_that_check_refuses_is_not_served(database, tmp_path):
         check=False,
     )
     assert refused.returncode != 0
-    assert "database.credentials_source: safeguard is not supported yet" in refused.stderr
+    assert "safeguard.sql_api_key is not set, but Safeguard is to give credentials." in refused.stderr
 
 
 def test_without_sql_it_says_so_stays_alive_and_comes_back(tmp_path):
