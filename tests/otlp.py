@@ -51,6 +51,11 @@ class Span:
     scope: str
 
     @property
+    def traceparent(self) -> str:
+        """What the span hands on, where its trace began elsewhere with flags 01."""
+        return f"00-{self.trace_id}-{self.span_id}-01"
+
+    @property
     def ids(self) -> tuple[str, str]:
         return self.trace_id, self.span_id
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,7 +15,7 @@ import requests
 
 from tests.acceptance.test_web import LOGIN, manage, web
 from tests.builders import body
-from tests.otlp import Span, collector
+from tests.otlp import Collector, Span, collector
 from tests.servers.postgres import fresh_database
 
 CANARY = "canary-7f3a91"
@@ -197,3 +198,25 @@ def test_where_no_caller_has_decided_the_ratio_does_and_a_process_that_ends_send
             requests.get(f"{url}/order/NONE", timeout=10)
             requests.get(f"{url}/order/NONE", headers=sampled("a"), timeout=10)
         assert {span.trace_id for span in sink.spans()} == {trace("a")}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("outage", [Collector.refuse, Collector.hang])
+def test_without_its_collector_an_instance_serves_and_ends_as_quickly_as_with_it(
+    postgresql, tmp_path, outage
+):
+    with fresh_database(postgresql) as database, collector() as sink:
+        outage(sink)
+        settings = {
+            "ORDER_ENTRY__TELEMETRY__OTLP_ENDPOINT": sink.url,
+            "ORDER_ENTRY__TELEMETRY__OTLP_TIMEOUT": "30s",
+            "ORDER_ENTRY__TELEMETRY__SAMPLING_RATIO": "1",
+        }
+        with web(database.env, tmp_path, **settings) as url:
+            with requests.Session() as client:
+                began = time.monotonic()
+                for _ in range(50):
+                    assert client.get(f"{url}/order/NONE", timeout=5).status_code == HTTPStatus.NOT_FOUND
+                assert time.monotonic() - began < 5
+            ends = time.monotonic()
+        assert time.monotonic() - ends < 5
