@@ -14,7 +14,11 @@ from tests.acceptance.system import MANAGE
 from tests.ports import free_port
 from tests.simulated import simulated_registry, simulated_router
 
-DEPLOYED = {"API__SECRET_KEY": "0123456789" * 6, "API__HTTPS_ONLY": "true"}
+DEPLOYED = {
+    "API__SECRET_KEY": "0123456789" * 6,
+    "API__HTTPS_ONLY": "true",
+    "API__TRUSTED_PROXIES": '["127.0.0.1/32"]',
+}
 
 
 @pytest.fixture(scope="module")
