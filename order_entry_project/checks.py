@@ -62,3 +62,17 @@ def transport_security(**_: Any) -> list[CheckMessage]:
             id="order_entry.W001",
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def proxies(**_: Any) -> list[CheckMessage]:
+    if not settings.CONFIG.api.https_only or settings.CONFIG.api.trusted_proxies:
+        return []
+    return [
+        Warning(
+            "api.https_only is set and api.trusted_proxies names none: nobody is believed who says https, "
+            "and each is redirected there, for ever.",
+            hint="Name the networks of the proxies that speak TLS.",
+            id="order_entry.W002",
+        )
+    ]

@@ -11,8 +11,8 @@ _FIELDS: dict[str, Any] = {
     "orderId": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$", "example": "ORD-20260214-001"},
     "symbol": {"type": "string", "minLength": 1, "maxLength": 32, "example": "AAPL"},
     "side": {"type": "string", "enum": ["BUY", "SELL"]},
-    "quantity": {"type": "number", "exclusiveMinimum": 0, "example": 100},
-    "price": {"type": "number", "exclusiveMinimum": 0, "example": 145.50},
+    "quantity": {"type": "number", "minimum": 0, "exclusiveMinimum": True, "example": 100},
+    "price": {"type": "number", "minimum": 0, "exclusiveMinimum": True, "example": 145.50},
 }
 _STATUS: dict[str, Any] = {
     "orderId": _FIELDS["orderId"],

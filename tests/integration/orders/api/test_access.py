@@ -7,6 +7,7 @@ import json
 import pytest
 from django.test import Client, RequestFactory
 from django.urls import get_resolver
+from drf_spectacular.validation import validate_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -204,6 +205,9 @@ class TestDocumentation:
         problem_of(client.get(path), 401)
         problem_of(bearing("create").get(path), 403)
         assert bearing("read", name="reader").get(path).status_code == 200
+
+    def test_it_is_valid_openapi(self, client):
+        validate_schema(json.loads(client.get("/openapi.json").content))
 
     def test_it_names_each_way_to_say_who_one_is(self, client):
         document = json.loads(client.get("/openapi.json").content)
