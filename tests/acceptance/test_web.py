@@ -21,6 +21,7 @@ from order_entry_project.config import BASE_DIR
 from order_entry_project.embedded.postgres import USER, EmbeddedPostgres
 from order_entry_project.embedded.processes import Child
 from tests.ports import free_port
+from tests.servers.postgres import fresh_database
 
 LOGIN = ("anna", "correct horse battery")
 NEW = b'{"orderId": "TEST-001", "symbol": "MSFT", "side": "SELL", "quantity": 50, "price": 420.00}'
@@ -57,17 +58,19 @@ def manage(env: Mapping[str, str], *arguments: str) -> None:
     )
 
 
-@pytest.fixture
-def url(database, tmp_path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def url(postgresql, django_db_setup, tmp_path_factory) -> Iterator[str]:
+    """A server that all tests here share, with a person who may log in."""
     name, words = LOGIN
     known = {
         "DJANGO_SUPERUSER_USERNAME": name,
         "DJANGO_SUPERUSER_PASSWORD": words,
         "DJANGO_SUPERUSER_EMAIL": "anna@example.com",
     }
-    manage({**database.env, **known}, "createsuperuser", "--noinput")
-    with web(database.env, tmp_path) as url:
-        yield url
+    with fresh_database(postgresql) as database:
+        manage({**database.env, **known}, "createsuperuser", "--noinput")
+        with web(database.env, tmp_path_factory.mktemp("web")) as url:
+            yield url
 
 
 def test_an_order_is_created_and_read_with_the_runbook_s_bare_curl(url):

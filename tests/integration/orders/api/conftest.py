@@ -32,11 +32,6 @@ def _nobody_has_called_yet(monkeypatch):
         monkeypatch.setattr(module, name, Turns())
 
 
-@pytest.fixture(autouse=True)
-def _cheap_passwords(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def configure(monkeypatch):
     """Change keys of the configuration: `configure(section, key=value)`."""
