@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 import requests
 
+from order_entry_project.embedded.postgres import _binary
 from tests.acceptance.system import System, system, wait_until
 from tests.acceptance.test_web import web
 from tests.builders import body
@@ -65,14 +66,14 @@ def test_a_password_that_changes_under_load_costs_no_order_and_asks_safeguard_on
         here.system.start("consume_orders", "--processes", "2")
         here.publish("before", 200)
         here.await_routed(200)
-        asked = len(here.safeguard.asked)
+        assert len(here.safeguard.asked) == 2, "each of two processes once, to begin with"
         for number in range(10):
             here.publish(f"during-{number}", 50)
             if number == 4:
                 here.rotate(SECOND)
         here.publish("after", 100)
         here.await_routed(800)
-        assert len(here.safeguard.asked) - asked == 2, "each of two processes once"
+        assert len(here.safeguard.asked) == 4, "and once for the change"
         assert here.system.rows("SELECT count(*) FROM rejected_messages") == [(0,)]
         assert here.system.rows("SELECT count(*) FROM orders WHERE needs_review") == [(0,)]
         assert here.system.rows("SELECT count(*) FROM order_events WHERE event = 'PENDING_ROUTE'") == [(0,)]
@@ -157,3 +158,27 @@ def test_pages_are_served_through_a_rotation_and_old_log_ins_are_let_go(database
 def sessions(here: Vaulted) -> set[int]:
     named = "SELECT pid FROM pg_stat_activity WHERE usename = %s"
     return {pid for (pid,) in here.system.rows(named, here.role.name)}
+
+
+def test_commands_log_in_with_what_safeguard_gives(database, tmp_path):
+    with vaulted(database, tmp_path) as here:
+        # psql comes with the embedded server.
+        here.system.env["PATH"] = f"{_binary('psql').parent}:{here.system.env['PATH']}"
+        shell = here.system.manage("dbshell", "--", "--tuples-only", "--command", "SELECT current_user")
+        assert shell.strip() == here.role.name
+        assert FIRST not in here.system.manage("diffsettings")
+
+
+def test_a_worker_does_not_start_without_the_keys_of_tokens(database, tmp_path):
+    """It would refuse every message that has one."""
+    keys = tmp_path / "keys"
+    with system(
+        database, tmp_path, IDEMPOTENCY__CREDENTIALS_SOURCE="file", IDEMPOTENCY__TOKEN_KEYS_FILE=str(keys)
+    ) as made:
+        made.publish(("m-1", body("ORD-1")))
+        with pytest.raises(AssertionError, match="CommandError: the token keys cannot be had from its file"):
+            made.drain()
+        assert made.statuses() == {}
+        keys.write_text('{"2026-11": "' + "k" * 32 + '"}')
+        made.drain()
+        assert made.statuses() == {"ROUTED": 1}

@@ -22,6 +22,7 @@ from consumers.snapshots import Snapshots
 from consumers.supervisor import Task
 from consumers.tally import Tally
 from consumers.worker import Worker
+from orders.credentials import CredentialsUnavailable
 
 
 class Command(BaseCommand):
@@ -47,12 +48,15 @@ class Command(BaseCommand):
         if once and settings.CONFIG.mq.queue_type == "stream":
             raise CommandError("--once: a stream keeps its messages, it is never empty")
         passed = _dies_at(options["crash_at"])
-        if once:
-            self._show(Worker(queue=queue, once=True, passed=passed).run(), as_json=options["json"])
-        elif processes == 1 and settings.CONFIG.telemetry.metrics_port is None:
-            Worker(queue=queue, passed=passed).run()
-        else:
-            self._supervise(processes, queue, passed)
+        try:
+            if once:
+                self._show(Worker(queue=queue, once=True, passed=passed).run(), as_json=options["json"])
+            elif processes == 1 and settings.CONFIG.telemetry.metrics_port is None:
+                Worker(queue=queue, passed=passed).run()
+            else:
+                self._supervise(processes, queue, passed)
+        except CredentialsUnavailable as error:
+            raise CommandError(str(error)) from None
 
     def _supervise(self, processes: int, queue: str | None, passed: Callable[[str], None]) -> None:
         config = settings.CONFIG
