@@ -8,11 +8,12 @@ class OrdersConfig(AppConfig):
     name = "orders"
 
     def ready(self) -> None:
-        from django.contrib.auth.signals import user_login_failed
+        from django.contrib.auth.signals import user_logged_in, user_login_failed
 
-        from orders.logins import note_failure
+        from orders.logins import note_failure, note_login
 
         connection_created.connect(_leave_json_as_text)
+        user_logged_in.connect(note_login)
         user_login_failed.connect(note_failure)
 
 

@@ -1,4 +1,4 @@
-"""Log-ins by password, in the console and over the API: failures are on record, and too many close the door.
+"""Log-ins by password: those to the console are on record, failures of the API's too, and too many close the door.
 
 Note on counting: the record is the count. Failed log-ins of one name from one address are looked up in
 `audit_entries`, which all instances share and no restart forgets. Whoever tries many names is bounded by address,
@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -76,6 +77,14 @@ def note_failure(
     name = _shown(str(credentials.get("username") or ""))
     detail = {"address": site, "path": request.path, "reason": "wrong name or password"}
     audit.record(actor=name, action=_FAILED, subject=name, detail=detail)
+
+
+def note_login(sender: object, request: HttpRequest, user: AbstractBaseUser, **_: Any) -> None:
+    """Put a log-in to the console on record (a receiver of Django's signal)."""
+    del sender
+    if site := proxies.client_site(request):
+        name = user.get_username()
+        audit.record(actor=name, action="login.succeed", subject=name, detail={"address": site})
 
 
 def _shown(username: str) -> str:

@@ -110,6 +110,16 @@ class TestRecord:
             "reason": "wrong name or password",
         }
 
+    def test_a_log_in_to_the_console_is_on_record_as_well(self, client, anna):
+        log_in(client)
+        client.get("/order")
+        entry = AuditEntry.objects.get()
+        assert (entry.action, entry.actor, entry.detail) == (
+            "login.succeed",
+            "anna",
+            {"address": "127.0.0.1"},
+        )
+
     @pytest.mark.parametrize("name", ["x" * 150, "a\nb", "<script>", "ü" * 150])
     def test_whatever_is_typed_as_a_name_can_be_recorded(self, client, name):
         log_in(client, name=name)
