@@ -123,7 +123,7 @@ def report(name: str, parameters: Mapping[str, Any], error: psycopg.Error) -> No
     sql_errors.error(
         "%s failed: %s",
         name,
-        error.diag.message_primary or type(error).__name__,
+        _words(error),
         extra={
             "statement": name,
             "sqlstate": sqlstate,
@@ -135,6 +135,13 @@ def report(name: str, parameters: Mapping[str, Any], error: psycopg.Error) -> No
     )
 
 
+def _words(error: psycopg.Error) -> str:
+    """The server's or, where there was no connection, the library's, which knows no values."""
+    if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+        return _first_line(error)
+    return error.diag.message_primary or type(error).__name__
+
+
 def _listed(parameters: Mapping[str, Any], name: str) -> list[str]:
     """The parameter `name` of a statement for one row or for many; empty where it has none."""
     value = parameters.get(name)
@@ -142,5 +149,8 @@ def _listed(parameters: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _describe(error: psycopg.Error) -> str:
-    first_line = str(error).strip().partition("\n")[0]
-    return f"{error.sqlstate or type(error).__name__}: {first_line}"
+    return f"{error.sqlstate or type(error).__name__}: {_first_line(error)}"
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -143,11 +143,12 @@ def test_nothing_is_asked_for_where_no_password_was_at_fault(here, sql, safeguar
     assert len(safeguard.asked) == 1
 
 
-def test_a_configured_password_is_used_and_refused_as_it_is(here, role, use, sql):
+def test_a_configured_password_is_used_and_refused_as_it_is(here, role, use, sql, caplog):
     use(Fixed(Login(role.name, "wrong")))
     with pytest.raises(SqlUnavailable, match="password authentication failed") as refused:
         sql.run("SELECT 1", {})
-    assert "wrong" not in str(refused.value)
+    assert "password authentication failed" in caplog.text, "in sql_errors"
+    assert "wrong" not in str(refused.value) + caplog.text
     use(Fixed(Login(role.name, FIRST)))
     assert sql.run("SELECT current_user::text", {}) == [(role.name,)]
 
