@@ -1,12 +1,15 @@
-# Everything runs in .venv, made from PYTHON with the exact versions of constraints.txt.
+# Everything runs in .venv, made from PYTHON with exactly the files whose hashes the locks name.
 PYTHON ?= python3
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 DATA := .order-entry
+# Keeps the versions that are locked; make lock UPGRADE=--upgrade, or UPGRADE="-P urllib3", takes newer ones.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run check test test-long test-all chaos clean
+.PHONY: help install demo run check test test-long test-all chaos lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,6 +48,10 @@ test-all: .venv/.installed-dev ## all tests, under 30 minutes
 chaos: .venv/.installed-dev ## 20,000 orders while everything around three workers fails; SEED=… repeats a run
 	$(BIN)/python -m pytest tests/chaos -m long --log-cli-level=INFO $(if $(SEED),--chaos-seed=$(SEED))
 
+lock: .venv/.installed-dev ## after a change in requirements*.txt: versions and hashes of all they bring along
+	$(LOCK) requirements.txt -o requirements.lock
+	$(LOCK) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+
 clean: ## remove the data of demo and run, and caches; .venv stays
 	@if [ -d $(DATA) ]; then flock --nonblock $(DATA)/postgresql.lock rm -rf $(DATA) \
 	|| { echo "$(DATA) is in use by make demo or make run: stop that first." >&2; exit 1; }; fi
@@ -57,12 +64,12 @@ $(BIN)/pip:
 	|| { echo "$(PYTHON) has no venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv
 
-.venv/.installed: requirements.txt constraints.txt | $(BIN)/pip
+.venv/.installed: requirements.lock | $(BIN)/pip
 	@echo "Installing the packages of requirements.txt into .venv ..."
-	@$(PIP) -r requirements.txt -c constraints.txt
+	@$(PIP) --require-hashes -r requirements.lock
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.txt requirements.txt constraints.txt | $(BIN)/pip
+.venv/.installed-dev: requirements-dev.lock | $(BIN)/pip
 	@echo "Installing the packages of requirements-dev.txt into .venv ..."
-	@$(PIP) -r requirements-dev.txt -c constraints.txt
+	@$(PIP) --require-hashes -r requirements-dev.lock
 	@touch .venv/.installed $@
