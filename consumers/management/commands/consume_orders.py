@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
-from consumers import exporter, supervisor
+from consumers import supervisor
 from consumers.pipeline import STEPS
 from consumers.snapshots import Snapshots
 from consumers.supervisor import Task
@@ -68,6 +68,8 @@ class Command(BaseCommand):
             )
             tasks = [work] * processes
             if port := config.telemetry.metrics_port:
+                from consumers import exporter
+
                 exporting = partial(
                     exporter.serve,
                     snapshots,
