@@ -100,7 +100,7 @@ class ServiceRegistry(HealthCheck):  # type: ignore[misc]
 
     def run(self) -> None:
         config = settings.CONFIG.service_registry
-        registry = open_registry(timeout=min(config.timeout, _PATIENCE))
+        registry = Registry.from_settings(timeout=min(config.timeout, _PATIENCE))
         once = threading.Event()
         once.set()
         try:
@@ -109,12 +109,6 @@ class ServiceRegistry(HealthCheck):  # type: ignore[misc]
             raise ServiceUnavailable(_first_line(error)) from error
         finally:
             registry.close()
-
-
-def open_registry(*, timeout: float) -> Registry:
-    """As configured but for the time one answer may take, seconds."""
-    config = settings.CONFIG.service_registry
-    return Registry(config.endpoint, path=config.path, timeout=timeout)
 
 
 def _greet(brokers: list[ConnectionParameters]) -> None:

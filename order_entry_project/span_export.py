@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Status
 
 from order_entry_project.config import Telemetry
+from orders.tls import TlsFiles
 
 logger = logging.getLogger(__name__)
 
@@ -81,9 +81,13 @@ class Exporter(SpanExporter):
     def __init__(self, config: Telemetry) -> None:
         self._endpoint = config.traces_url
         self._session = _Session()
+        tls = TlsFiles.of(config)
+        certificate, key = tls.certificate or (None, None)
         self._otlp = OTLPSpanExporter(
             self._endpoint,
-            certificate_file=ssl.get_default_verify_paths().cafile,
+            certificate_file=tls.authorities,
+            client_certificate_file=certificate,
+            client_key_file=key,
             headers={name: value.get_secret_value() for name, value in config.otlp_headers.items()},
             timeout=config.otlp_timeout,
             session=self._session,
@@ -132,6 +136,10 @@ class _Session(requests.Session):
         except requests.RequestException as error:
             self.problem = f"got no answer ({type(error).__name__})"
             raise
+        except OSError as error:
+            # A file of certificates that is not there; the SDK expects none but requests' own errors.
+            self.problem = f"could not be made: {error}"
+            raise requests.RequestException(self.problem) from error
         if not answer.ok or answer.is_redirect:
             self.problem = f"was answered {answer.status_code}"
         if answer.is_redirect:

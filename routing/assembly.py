@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from orders.tls import TlsFiles
 from routing.breaker import Breaker, State
 from routing.dispatch import Dispatcher, Settled
 from routing.metrics import router_breaker_open, router_calls_in_flight
@@ -42,10 +43,12 @@ class Routing:
     ) -> None:
         """`on_ready`: called once, when the registry has answered or failed for the first time."""
         router, registry = settings.CONFIG.router, settings.CONFIG.service_registry
-        self._client = RouterClient(reactor, timeout=router.timeout, in_flight=router.in_flight)
+        self._client = RouterClient(
+            reactor, timeout=router.timeout, in_flight=router.in_flight, tls=TlsFiles.of(router)
+        )
         self.endpoint = RouterEndpoint(
             reactor,
-            Registry(registry.endpoint, path=registry.path, timeout=registry.timeout),
+            Registry.from_settings(),
             registry.router_service,
             interval=registry.lookup_interval,
             on_first_outcome=on_ready,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal
-from urllib.parse import quote, urlsplit
+from typing import Literal, Self
+from urllib.parse import quote
 
 import msgspec
 import requests
+from django.conf import settings
 from tenacity import (
     Retrying,
     retry_if_not_exception_type,
@@ -25,12 +25,13 @@ from tenacity import (
 )
 from urllib3.exceptions import HTTPError
 
+from orders.tls import TlsFiles
 from routing.backoff import delay
+from routing.endpoints import checked_endpoint
 from routing.reactor import Reactor
 
 ATTEMPTS = 3
 _MOST_BYTES = 64 * 1024  # of an answer
-_MOST_ENDPOINT = 255  # characters: what order_routes keeps of it
 
 log = logging.getLogger(__name__)
 
@@ -63,35 +64,43 @@ class _Entry(msgspec.Struct):
 _entry = msgspec.json.Decoder(_Entry)
 
 
-def checked_endpoint(url: str) -> str:
-    """`url` without trailing slashes, if a service can be called there. Raises `ValueError`."""
-    expected = "expected an endpoint such as http://host:8082"
-    if not url.isascii() or not url.isprintable() or " " in url or len(url) > _MOST_ENDPOINT:
-        raise ValueError(f"{expected}, at most {_MOST_ENDPOINT} ASCII characters, got {url!r:.300}")
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError as error:
-        raise ValueError(f"{expected}, got {url!r}: {error}") from None
-    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError(f"{expected}, without user, query or fragment, got {url!r}")
-    return url.rstrip("/")
-
-
 class Registry:
     """Look-ups by HTTP: `GET http://{endpoint}{path}` → `{"name": …, "endpoint": "http://host:port"}`.
 
     `endpoint` is host:port or a URL; `path` holds `{name}`; `timeout`, seconds, bounds one attempt.
-    Proxies of the environment are not used. For one thread at a time.
+    `tls`: with which a registry at https:// is asked; each new connection reads them anew. `https_only`: a service
+    elsewhere than at https:// is not believed. Proxies of the environment are not used. For one thread at a time.
     """
 
-    def __init__(self, endpoint: str, *, path: str = "/services/{name}", timeout: float) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        path: str = "/services/{name}",
+        timeout: float,
+        tls: TlsFiles = TlsFiles(),  # noqa: B008 - frozen
+        https_only: bool = False,
+    ) -> None:
         self._base = checked_endpoint(endpoint if "://" in endpoint else f"http://{endpoint}")
         self._path = path
         self._timeout = timeout
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.verify = ssl.get_default_verify_paths().cafile or True
+        self._session.verify = tls.authorities or True
+        self._session.cert = tls.certificate
+        self._https_only = https_only
+
+    @classmethod
+    def from_settings(cls, *, timeout: float | None = None) -> Self:
+        """As configured, but for the time that one answer may take, seconds."""
+        registry, router = settings.CONFIG.service_registry, settings.CONFIG.router
+        return cls(
+            registry.endpoint,
+            path=registry.path,
+            timeout=timeout or registry.timeout,
+            tls=TlsFiles.of(registry),
+            https_only=router.https_only,
+        )
 
     def lookup(self, name: str, *, stopping: threading.Event | None = None) -> Service:
         """Where `name` is, after at most three attempts with exponential backoff and jitter between them.
@@ -116,14 +125,14 @@ class Registry:
         url = self._base + self._path.replace("{name}", quote(name, safe=""))
         try:
             status, body = self._get(url)
-        except (requests.RequestException, HTTPError, TimeoutError) as error:
+        except (OSError, HTTPError) as error:
             raise RegistryUnavailable(f"GET {url} got no answer: {error}") from error
         if status == HTTPStatus.NOT_FOUND:
             raise ServiceUnknown(f"GET {url} answered 404: the registry knows no service {name!r}")
         if status != HTTPStatus.OK:
             raise RegistryUnavailable(f"GET {url} answered {status}: {body[:200]!r}")
         try:
-            return _service(name, body)
+            return self._service(name, body)
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
             raise RegistryUnavailable(f"GET {url} answered {body[:200]!r}: {error}") from error
 
@@ -140,12 +149,14 @@ class Registry:
                     raise requests.RequestException(f"more than {_MOST_BYTES} bytes")
             return answer.status_code, bytes(body)
 
-
-def _service(name: str, body: bytes) -> Service:
-    entry = _entry.decode(body)
-    if entry.name != name:
-        raise ValueError(f"that is another service; asked for {name!r}")
-    return Service(name, checked_endpoint(entry.endpoint))
+    def _service(self, name: str, body: bytes) -> Service:
+        entry = _entry.decode(body)
+        if entry.name != name:
+            raise ValueError(f"that is another service; asked for {name!r}")
+        endpoint = checked_endpoint(entry.endpoint)
+        if self._https_only and not endpoint.startswith("https:"):
+            raise ValueError("expected an https:// endpoint: certificates are configured for it")
+        return Service(name, endpoint)
 
 
 class RouterEndpoint:

@@ -19,12 +19,15 @@ idled longer than `_KEEP_IDLE` are not used again, so that the router seldom clo
 
 Note on timeouts: libcurl's own fires even when the answer already lies in the socket because the loop was
 held up. The timeout here only marks what is overdue; it is given up after one more pass over the sockets.
+
+Note on certificates: libcurl reads ours at each new connection, but keeps authorities for a day and TLS sessions, with
+which it is let in as who it was. Both are turned off where files are configured; the system's many authorities would
+take milliseconds to read each time.
 """
 
 from __future__ import annotations
 
 import re
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,6 +38,7 @@ from typing import Annotated, Any
 import msgspec
 import pycurl
 
+from orders.tls import TlsFiles
 from routing.models import Outcome
 from routing.multi import Multi
 from routing.reactor import Reactor
@@ -44,6 +48,7 @@ MOST_CHARACTERS = 255  # of a route
 _MOST_EXCERPT = 200  # characters of an answer in an error
 _KEEP_IDLE = 1  # seconds; common servers keep an idle connection for 2 s (gunicorn) to 75 s (nginx)
 
+_CA_CACHE_TIMEOUT = 321  # CURLOPT_CA_CACHE_TIMEOUT, for which pycurl has no name (7.49)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _HEADERS = ["Content-Type: application/json", "Accept: application/json", "Expect:"]
@@ -96,13 +101,21 @@ class RouterClient:
     registry says where the router is.
     """
 
-    def __init__(self, reactor: Reactor, *, timeout: float, in_flight: int) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        *,
+        timeout: float,
+        in_flight: int,
+        tls: TlsFiles = TlsFiles(),  # noqa: B008 - frozen
+    ) -> None:
+        """`tls`: shown to and demanded of a router at https://; each new connection reads the files anew."""
         self._reactor = reactor
         self._timeout = timeout
         self._timer: Any = None
         self._calls: dict[pycurl.Curl, _Slot] = {}  # oldest first
         self._multi = Multi(reactor, on_done=self._on_done)
-        self._free = [_slot(self._multi.handle(), timeout) for _ in range(in_flight)]
+        self._free = [_slot(self._multi.handle(), timeout, tls) for _ in range(in_flight)]
 
     @property
     def free(self) -> int:
@@ -186,7 +199,7 @@ class RouterClient:
         slot.on_answer(answer)
 
 
-def _slot(handle: pycurl.Curl, timeout: float) -> _Slot:
+def _slot(handle: pycurl.Curl, timeout: float, tls: TlsFiles) -> _Slot:
     answer = BytesIO()
     handle.setopt(pycurl.POST, 1)
     handle.setopt(pycurl.WRITEFUNCTION, answer.write)
@@ -199,9 +212,23 @@ def _slot(handle: pycurl.Curl, timeout: float) -> _Slot:
     handle.setopt(pycurl.PROXY, "")
     handle.setopt(pycurl.NOSIGNAL, 1)
     handle.setopt(pycurl.USERAGENT, "order-entry")
-    if authorities := ssl.get_default_verify_paths().cafile:  # the wheel brings none of its own
-        handle.setopt(pycurl.CAINFO, authorities)
+    _secure(handle, tls)
     return _Slot(handle=handle, answer=answer)
+
+
+def _secure(handle: pycurl.Curl, tls: TlsFiles) -> None:
+    """See the note on certificates."""
+    handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)  # or later
+    if tls.authorities:  # the wheel brings none of its own
+        handle.setopt(pycurl.CAINFO, tls.authorities)
+    if tls.ca_cert:
+        handle.setopt(_CA_CACHE_TIMEOUT, 0)
+    if tls.certificate:
+        certificate, key = tls.certificate
+        handle.setopt(pycurl.SSLCERT, certificate)
+        handle.setopt(pycurl.SSLKEY, key)
+    if tls.named:
+        handle.setopt(pycurl.SSL_SESSIONID_CACHE, 0)
 
 
 def _headers(idempotency_key: str, traceparent: str | None) -> list[str]:

@@ -99,6 +99,6 @@ def _explain(fault: Any) -> str:
     if fault["type"] == "value_error" and isinstance(fault["input"], dict):
         return str(message)
     # A URL may hold a password.
-    words = "password", "secret", "url", "token_keys", "otlp", "api_key"
+    words = "password", "secret", "url", "endpoint", "token_keys", "otlp", "api_key"
     secret = any(word in str(part) for part in fault["loc"] for word in words)
     return str(message) if secret else f"{message}, got {fault['input']!r}"

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, check_certificates, is_local
 from order_entry_project.config.values import Count, Name, Seconds, Section
 
 _USER = "order_entry"
@@ -39,6 +40,16 @@ class Database(Section):
     connection_timeout: Seconds = Field(
         10.0, description="Longest wait for a connection; a worker's own is bounded tighter."
     )
+    sslmode: Literal["disable", "require", "verify-full"] | None = Field(
+        None,
+        description="disable: no TLS. require: TLS with whoever answers, to whom no password is given but by SCRAM, "
+        "which does not reveal it. verify-full: TLS with a server whose certificate bears the name sql_host. null: "
+        "verify-full where ca_cert or client_cert is set; else require for another host, and on this machine what "
+        "the server offers.",
+    )
+    ca_cert: CaCert = None
+    client_cert: ClientCert = None
+    client_key: ClientKey = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -52,6 +63,24 @@ class Database(Section):
         if self.sql_user is not None and self.sql_user_file is not None:
             raise ValueError("expected sql_user or sql_user_file, not both")
         return self
+
+    @model_validator(mode="after")
+    def _certificates_fit(self) -> Self:
+        by_name = not self.sql_host.startswith(("/", "@"))
+        check_certificates(self, tls=by_name, goes_with="a host: the sql_host here is a Unix socket")
+        check_certificates(self, tls=self.sslmode != "disable", goes_with="sslmode verify-full")
+        if self.sslmode == "require" and self.ca_cert:
+            raise ValueError("ca_cert goes with sslmode verify-full: require believes anyone")
+        return self
+
+    @property
+    def tls_mode(self) -> Literal["disable", "prefer", "require", "verify-full"]:
+        """What sslmode comes to; `prefer`: what the server offers."""
+        if self.sslmode is not None:
+            return self.sslmode
+        if self.ca_cert or self.client_cert:
+            return "verify-full"
+        return "prefer" if is_local(self.sql_host) else "require"
 
     @property
     def user(self) -> str:

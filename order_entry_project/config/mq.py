@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
+from order_entry_project.config.tls import check_certificates
 from order_entry_project.config.values import Count, Name, Seconds, Section, as_seconds
 
 _BROKER_SCHEMES = ("postgresql", "amqp", "amqps")
@@ -98,8 +99,7 @@ class Mq(Section):
             )
         if self.embedded and self.client_cert:
             raise ValueError("client_cert goes with an amqp(s):// broker_url, not with postgresql://")
-        if self.client_key and not self.client_cert:
-            raise ValueError("client_key goes with client_cert")
+        check_certificates(self, tls=self.tls, goes_with="an amqps:// broker_url, or a client_cert")
         if self.password and self.password_file:
             raise ValueError("expected password or password_file, not both")
         if self.password_file and self.username is None:
@@ -110,6 +110,12 @@ class Mq(Section):
     def queues(self) -> list[str]:
         """The names of consumer_queue."""
         return [self.consumer_queue] if isinstance(self.consumer_queue, str) else self.consumer_queue
+
+    @property
+    def hosts(self) -> list[str]:
+        """The brokers' names, without ports."""
+        netlocs = urlsplit(self.broker_url).netloc.rpartition("@")[2].split(",")
+        return [urlsplit(f"//{netloc}").hostname or "" for netloc in netlocs]
 
     @property
     def embedded(self) -> bool:

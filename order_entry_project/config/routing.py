@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, check_certificates
 from order_entry_project.config.values import Count, Name, Seconds, Section
+from routing.endpoints import checked_endpoint
 
 
 class ServiceRegistry(Section):
-    endpoint: str = Field("127.0.0.1:8090", description="host:port, or a URL, of the registry.")
+    endpoint: str = Field(
+        "127.0.0.1:8090", description="host:port, or a URL, of the registry; https:// with TLS."
+    )
     lookup_interval: Seconds = Field(300.0, description="How often the router's endpoint is looked up again.")
     router_service: Name = Field("order-router", description="Name the router is registered under.")
     path: str = Field("/services/{name}", description="Path of a look-up.")
     timeout: Seconds = Field(2.0, description="Longest wait for one answer of the registry.")
+    ca_cert: CaCert = None
+    client_cert: ClientCert = None
+    client_key: ClientKey = None
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_endpoint(cls, value: str) -> str:
+        if "@" in value:
+            raise ValueError("expected host:port or a URL, without user and password")
+        checked_endpoint(value if "://" in value else f"http://{value}")
+        return value
 
     @field_validator("path")
     @classmethod
@@ -22,6 +38,11 @@ class ServiceRegistry(Section):
         if not value.startswith("/") or "{name}" not in value:
             raise ValueError("expected a path that begins with / and holds {name}")
         return value
+
+    @model_validator(mode="after")
+    def _certificates_fit(self) -> Self:
+        check_certificates(self, tls=self.endpoint.startswith("https:"), goes_with="an https:// endpoint")
+        return self
 
 
 class Router(Section):
@@ -42,9 +63,25 @@ class Router(Section):
     retry_interval: Seconds = Field(
         300.0, description="How often `retry_pending_routes --daemon` looks for orders that are due."
     )
+    ca_cert: Path | None = Field(
+        None,
+        description="CA that signed the router's certificate; null: the system's. With this or client_cert the router "
+        "is called by https only, whatever the registry says.",
+    )
+    client_cert: ClientCert = None
+    client_key: ClientKey = None
 
     @model_validator(mode="after")
     def _claim_outlives_a_call(self) -> Self:
         if self.claim < 2 * self.timeout:
             raise ValueError(f"claim ({self.claim:g}s) must be at least twice timeout ({self.timeout:g}s)")
         return self
+
+    @model_validator(mode="after")
+    def _certificates_fit(self) -> Self:
+        check_certificates(self, tls=True, goes_with="https")
+        return self
+
+    @property
+    def https_only(self) -> bool:
+        return bool(self.ca_cert or self.client_cert)

@@ -36,6 +36,11 @@ class Service(Section):
         21 * 86_400.0,
         description="How long before a certificate ends health checks and preflight begin to warn of it.",
     )
+    plain_text_credentials: bool = Field(
+        default=False,
+        description="Log in to broker, database and Redis on other hosts over unencrypted connections, for networks "
+        "that encrypt by themselves; false: a configuration with such a password is refused.",
+    )
 
 
 class Logs(Section):

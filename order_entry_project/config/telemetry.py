@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, check_certificates, is_local
 from order_entry_project.config.values import Seconds, Section
 
 _TRACES_PATH = "/v1/traces"
@@ -34,6 +34,9 @@ class Telemetry(Section):
     otlp_timeout: Seconds = Field(
         5.0, le=60, description="How long a batch of spans is tried before it is lost."
     )
+    ca_cert: CaCert = None
+    client_cert: ClientCert = None
+    client_key: ClientKey = None
     sampling_ratio: float = Field(
         0.01,
         ge=0,
@@ -69,6 +72,12 @@ class Telemetry(Section):
             raise ValueError("otlp_headers go with an https:// otlp_endpoint, or with one on this machine")
         return self
 
+    @model_validator(mode="after")
+    def _certificates_fit(self) -> Self:
+        tls = not self.otlp_endpoint or urlsplit(self.otlp_endpoint).scheme == "https"
+        check_certificates(self, tls=tls, goes_with="an https:// otlp_endpoint")
+        return self
+
     @property
     def traces_url(self) -> str:
         """Where spans are posted. Only where there is an otlp_endpoint."""
@@ -78,8 +87,4 @@ class Telemetry(Section):
 
 def _is_private(url: str) -> bool:
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    try:
-        return parts.scheme == "https" or host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return parts.scheme == "https" or is_local(parts.hostname or "")

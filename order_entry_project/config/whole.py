@@ -16,6 +16,7 @@ from order_entry_project.config import place
 from order_entry_project.config.api import Api
 from order_entry_project.config.database import Database
 from order_entry_project.config.mq import Mq
+from order_entry_project.config.overheard import overheard
 from order_entry_project.config.routing import Router, ServiceRegistry
 from order_entry_project.config.safeguard import Safeguard
 from order_entry_project.config.service import Logs, Service
@@ -63,6 +64,16 @@ class Config(BaseSettings):
             raise ValueError("expected mq.password, mq.password_file or safeguard.mq_api_key, one of them")
         if self.safeguard.mq_api_key and self.mq.username is None:
             raise ValueError("mq.username: expected the user whose password safeguard.mq_api_key opens")
+        return self
+
+    @model_validator(mode="after")
+    def _secrets_are_not_overheard(self) -> Self:
+        found = [] if self.service.plain_text_credentials else list(overheard(self))
+        if found:
+            raise ValueError(
+                f"{'; '.join(found)}: it would cross the network in clear. "
+                "Set service.plain_text_credentials where the network encrypts by itself"
+            )
         return self
 
     @classmethod

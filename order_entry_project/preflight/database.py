@@ -110,15 +110,23 @@ def _server(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
 
 
 def _encryption(connection: psycopg.Connection[Any]) -> Finding:
+    mode = settings.CONFIG.database.tls_mode
+    if connection.pgconn.ssl_in_use and mode != "require":
+        return ok(_HOST, "the connection is encrypted" + (", its server verified" * (mode == "verify-full")))
     if connection.pgconn.ssl_in_use:
-        return ok(_HOST, "the connection is encrypted")
+        return warning(
+            _HOST,
+            "the connection is encrypted, but nobody knows with whom: the server's certificate is not verified",
+            expected="TLS with the server's name verified",
+            advice="set database.ca_cert to the authority that signed the server",
+        )
     if connection.info.host.startswith("/") or ip_address(connection.info.hostaddr).is_loopback:
         return ok(_HOST, "the connection is not encrypted, and does not leave this machine")
     return warning(
         _HOST,
         "the connection is not encrypted: orders and the password's proof cross the network in clear",
         expected="TLS with the server's name verified",
-        advice="turn ssl on at the server and TLS in the section database",
+        advice="turn ssl on at the server, set database.sslmode to null and database.ca_cert",
     )
 
 

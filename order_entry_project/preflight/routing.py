@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from order_entry_project.neighbours import open_registry
 from order_entry_project.preflight import endpoint
 from order_entry_project.preflight.finding import Finding, Level, failed, ok
-from routing.registry import RegistryUnavailable, ServiceUnknown
+from routing.registry import Registry, RegistryUnavailable, ServiceUnknown
 
 _REGISTRY, _NAME = "service_registry.endpoint", "service_registry.router_service"
 
@@ -21,7 +20,7 @@ def findings(patience: float) -> Iterator[Finding]:
         yield finding
         if finding.level is Level.FAILED:
             return
-    registry = open_registry(timeout=min(config.timeout, patience / 3))
+    registry = Registry.from_settings(timeout=min(config.timeout, patience / 3))
     once = threading.Event()
     once.set()
     try:

@@ -11,16 +11,12 @@ the process lives. A node that fails is passed over for the one that holds the c
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from functools import lru_cache
 from pathlib import Path
 from ssl import get_default_verify_paths
 from typing import Any
-from weakref import finalize
 
 import aerospike
 from aerospike import exception
@@ -29,7 +25,8 @@ from aerospike_helpers.batch.records import BatchRecord, BatchRecords, Remove, W
 from aerospike_helpers.operations import operations
 
 from orders.stores import port
-from orders.stores.aerospike_log import listen, recent_complaints
+from orders.stores.aerospike_client import OpenClient
+from orders.stores.aerospike_log import recent_complaints
 from orders.stores.port import Record, RecordsRefused, StoreUnavailable
 
 _OK, _NOT_FOUND, _TIMEOUT, _CLUSTER, _OVERLOADED, _FILTERED_OUT = 0, 2, 9, 11, 18, 27
@@ -46,7 +43,7 @@ class AerospikeStore:
     """`hosts`: (host, port) or, over TLS, (host, port, tls name); `tls`: the client's own settings for it.
 
     `timeout` in seconds, for each call. Safe to share among threads. Connects when first used, which must be
-    after a fork: the client's threads stay behind in the parent, and without them it crashes.
+    after a fork.
     """
 
     name = "aerospike"
@@ -63,7 +60,7 @@ class AerospikeStore:
         self._namespace = namespace
         self._timeout = timeout
         self._replication_factor = replication_factor
-        self._config = {
+        config = {
             "hosts": list(hosts),
             "tls": tls or {},
             "connect_timeout": round(timeout * 1000),
@@ -72,8 +69,8 @@ class AerospikeStore:
             # A policy that is misspelt would be ignored.
             "validate_keys": True,
         }
-        self._lock = threading.Lock()
-        self._opening: Future[aerospike.Client] | None = None
+        files = [Path(tls[name]) for name in ("cafile", "certfile", "keyfile") if tls and name in tls]
+        self._open = OpenClient(config, files=files, longest=timeout)
 
     def write(self, records: Sequence[Record]) -> None:
         """Each key once: what a batch asks of one record twice is done in no certain order."""
@@ -120,10 +117,7 @@ class AerospikeStore:
         ]
 
     def close(self) -> None:
-        with self._lock:
-            opening, self._opening = self._opening, None
-        if opening and opening.done() and not opening.exception():
-            opening.result().close()
+        self._open.close()
 
     def _key(self, key: str) -> tuple[str, str, str]:
         return self._namespace, key.partition(":")[0], key
@@ -158,35 +152,12 @@ class AerospikeStore:
         return records
 
     def _client(self) -> aerospike.Client:
-        with self._lock:
-            if self._opening is None:
-                self._opening = Future()
-                threading.Thread(target=self._open, args=(self._opening,), daemon=True).start()
-            opening = self._opening
         try:
-            return opening.result(self._timeout)
+            return self._open.get()
         except TimeoutError:
             raise StoreUnavailable(f"Aerospike: not connected after {self._timeout:g} s") from None
         except exception.AerospikeError as error:
-            self._forget(opening)
             raise StoreUnavailable(_describe(error)) from error
-
-    def _open(self, opening: Future[aerospike.Client]) -> None:
-        listen()
-        try:
-            client = aerospike.client(self._config)
-        except BaseException as error:  # noqa: BLE001 - raised to whoever waits for the client
-            opening.set_exception(error)
-            return
-        # Its threads must end before the interpreter does.
-        finalize(self, _close, client, os.getpid())
-        opening.set_result(client)
-
-    def _forget(self, opening: Future[aerospike.Client]) -> None:
-        """The next call tries again."""
-        with self._lock:
-            if self._opening is opening:
-                self._opening = None
 
     def _findings(self, error: object, answer: str) -> Iterator[str]:
         if error:
@@ -270,8 +241,3 @@ def _code(error: exception.AerospikeError) -> int:
 
 def _describe(error: exception.AerospikeError) -> str:
     return f"Aerospike: {type(error).__name__} ({_code(error)}): {error.msg}"
-
-
-def _close(client: aerospike.Client, process: int) -> None:
-    if os.getpid() == process:
-        client.close()

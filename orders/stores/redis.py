@@ -10,6 +10,7 @@ costs at most the whole. Nothing is tried twice: the caller has SQL.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,7 +78,7 @@ class RedisStore:
             # A server sends TLS 1.3's session tickets after the handshake, at any time; the pool takes a connection
             # on which something waits to be read for a broken one. With a name there is an answer to read at once,
             # and the tickets with it.
-            options |= {"client_name": "order-entry"}
+            options |= {"client_name": "order-entry", "ssl_min_version": ssl.TLSVersion.TLSv1_2}
         self._client = redis.Redis(connection_pool=redis.ConnectionPool.from_url(url, **options))
         self._write = self._client.register_script(_WRITE)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
-from routing.registry import checked_endpoint
+from routing.endpoints import checked_endpoint
 from routing.simulators.dials import RegistryDials
 from routing.simulators.serving import Panel, answer, fault
 

@@ -244,7 +244,7 @@ def test_a_store_that_cannot_be_used_so_is_refused_and_passwords_are_not_repeate
 
 
 def test_the_password_in_the_url_of_redis_does_not_show(load):
-    assert "hunter2" not in repr(load(REDIS__URL="redis://:hunter2@host:6379/0"))
+    assert "hunter2" not in repr(load(REDIS__URL="rediss://:hunter2@host:6379/0"))
 
 
 KEY, OTHER_KEY = "hunter2" + "k" * 32, "hunter2" + "o" * 32

@@ -3,7 +3,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from routing.registry import checked_endpoint
+from routing.endpoints import checked_endpoint
 from routing.simulators.command import SimulatorCommand
 from routing.simulators.dials import RegistryDials
 from routing.simulators.registry import registry_app

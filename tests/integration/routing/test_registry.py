@@ -7,7 +7,8 @@ import time
 import pytest
 import requests
 
-from routing.registry import Registry, RegistryUnavailable, RouterEndpoint, ServiceUnknown, checked_endpoint
+from routing.endpoints import checked_endpoint
+from routing.registry import Registry, RegistryUnavailable, RouterEndpoint, ServiceUnknown
 from tests.scripted_server import always
 
 ENTRY = b'{"name": "order-router", "endpoint": "http://router:8082"}'
