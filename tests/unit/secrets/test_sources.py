@@ -13,7 +13,7 @@ from order_entry_project.secrets.sources import credentials
 from orders.credentials import CredentialsUnavailable, Login
 
 KEY, OTHER = "canary-key-1" + "k" * 32, "canary-key-2" + "o" * 32
-BROKER = "amqp://mq:5672"
+BROKER = "amqp://127.0.0.1:5672"
 
 
 @pytest.fixture(autouse=True)
