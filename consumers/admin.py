@@ -12,7 +12,7 @@ from django.utils.html import format_html
 
 from consumers.models import RejectedMessage
 from consumers.readable import readable
-from orders.admin import ReadOnlyAdmin
+from orders.admin.read_only import ReadOnlyAdmin
 
 
 @admin.register(RejectedMessage)

@@ -6,6 +6,7 @@ from typing import Any
 
 from order_entry_project import build
 from order_entry_project.config import ConfigError, load
+from order_entry_project.console.theme import FRAME
 from order_entry_project.logs import logging_config
 from order_entry_project.secrets.sources import credentials
 
@@ -29,6 +30,7 @@ INSTALLED_APPS = [
     "orders",
     "routing",
     "consumers",
+    "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -120,6 +122,9 @@ USE_TZ = True
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# Of the console, see console/theme.py.
+UNFOLD = FRAME
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 8 * 3600

@@ -4,18 +4,14 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 from order_entry_project import health
-from order_entry_project.login_form import LoginForm
+from order_entry_project.console import accounts
 from order_entry_project.metrics_view import MetricsView
 from orders.api.admin import ApiTokenAdmin
 from orders.models import ApiToken
 
-admin.site.site_header = admin.site.site_title = "order-entry"
-admin.site.index_title = "Orders and messages"
-admin.site.site_url = None
-# Two pages need no list beside them, and orders have many columns.
-admin.site.enable_nav_sidebar = False
-admin.site.login_form = LoginForm
+admin.site.index_title = "Home"
 admin.site.register(ApiToken, ApiTokenAdmin)
+accounts.register()
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -13,7 +13,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from orders.admin import OrderAdmin, Table
+from orders.admin.order import OrderAdmin
+from orders.admin.read_only import Table
 from orders.lifecycle import ROUTABLE
 from orders.models import Order
 from routing import ledger

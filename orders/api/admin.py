@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from orders.admin import ReadOnlyAdmin
+from orders.admin.read_only import ReadOnlyAdmin
 from orders.api import tokens
 from orders.models import ApiToken
 from orders.scopes import Scope, scopes_of

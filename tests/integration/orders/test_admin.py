@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from consumers.models import RejectedMessage
-from orders.admin import BoundedPaginator
+from orders.admin.read_only import BoundedPaginator
 from orders.lifecycle import Status
 from orders.models import Order
 from routing.admin import MOST_AT_ONCE
@@ -47,7 +47,9 @@ def operator() -> Client:
 def listed(client: Client, query: str = "") -> list[str]:
     response = client.get(f"{ORDERS}?{query}")
     assert response.status_code == 200
-    return re.findall(r'<th class="field-order_id"><a href="[^"]*">([^<]+)</a>', response.content.decode())
+    return re.findall(
+        rf'<a href="{ORDERS}[^"]*/change/[^"]*"[^>]*>\s*([^<\s]+)\s*</a>', response.content.decode()
+    )
 
 
 def choose(client: Client, *order_ids: str, **fields: str) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
+from unfold.forms import AuthenticationForm
 
 from orders import logins
 from orders.api import proxies
@@ -13,7 +13,7 @@ from orders.api import proxies
 _MINUTE = 60
 
 
-class LoginForm(AdminAuthenticationForm):
+class LoginForm(AuthenticationForm):  # type: ignore[misc]
     def clean(self) -> dict[str, Any]:
         request = self.request
         if request is None or not proxies.is_confidential(request):
@@ -21,9 +21,10 @@ class LoginForm(AdminAuthenticationForm):
                 "Passwords are taken over https alone. This one has travelled unencrypted: change it."
             )
         try:
-            return super().clean()
+            cleaned: dict[str, Any] = super().clean()
         except ValidationError:
             if wait := logins.wait(request, self.cleaned_data["username"]):
                 minutes = int(wait) // _MINUTE + 1
                 raise ValidationError(f"Too many failed log-ins. Try again in {minutes} minutes.") from None
             raise
+        return cleaned

@@ -2,85 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.functional import cached_property
 
 from orders import documents
+from orders.admin.read_only import ReadOnlyAdmin, Table
 from orders.models import Order
-
-
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than anyone turns pages: counting millions of rows takes seconds."""
-
-    MOST = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        rows = self.object_list
-        return rows[: self.MOST].count() if isinstance(rows, QuerySet) else len(rows)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows shown below the fields of a page."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Pages to look at; nothing is added, changed or deleted by hand."""
-
-    change_form_template = "admin/read_only_form.html"
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    # They would count the whole table once for every choice.
-    show_facets = admin.ShowFacets.NEVER
-    list_per_page = 50
-    list_max_show_all = 200
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        del request
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        del request, obj
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        del request, obj
-        return False
-
-    def tables(self, obj: Any) -> list[Table]:
-        """What is shown below the fields of `obj`."""
-        del obj
-        return []
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        obj = self.get_object(request, object_id)
-        shown = {
-            "tables": self.tables(obj) if obj and self.has_view_permission(request, obj) else [],
-            # What can be done to the rows of the list can be done to this one.
-            "actions": [(name, text) for _, name, text in filter(None, self.get_actions(request).values())],
-            "action_checkbox_name": ACTION_CHECKBOX_NAME,
-            "show_close": True,
-        }
-        return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 
 
 class OrderAdmin(ReadOnlyAdmin):
