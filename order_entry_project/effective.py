@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic_settings import EnvSettingsSource, YamlConfigSettingsSource
 
 from order_entry_project.config import Config, place
-
-MASK = "**********"
-# [scheme://]user:password@host: all up to the last @ before a path.
-_password = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*://)?[^/@:\s]*):[^/\s]*@")
+from order_entry_project.config.values import MASK, without_passwords
 
 
 @dataclass(slots=True, frozen=True)
@@ -69,4 +65,4 @@ def shown(value: Any) -> Any:
         return [shown(held) for held in value]
     if isinstance(value, Path):
         return str(value)
-    return _password.sub(rf"\1:{MASK}@", value) if isinstance(value, str) else value
+    return without_passwords(value) if isinstance(value, str) else value

@@ -1,7 +1,7 @@
 """Where log lines go: three files of JSON lines, and the console.
 
 `order_entry.log` has a line for each order's outcome, `router_calls.log` one for each call, `sql_errors.log` one for
-each statement that failed, see `log_file.py`. Secrets of the configuration never get through. A line written while
+each statement that failed, see `log_file.py`. Secrets never get through, see `redaction.py`. A line written while
 a span is current bears its ids.
 
 Note on batches: what happened to a batch of orders is one record whose `lines` has a dictionary for each order: its
@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import socket
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-import msgspec
-from pydantic import BaseModel, SecretStr
 from pythonjsonlogger.msgspec import MsgspecFormatter
+
+from order_entry_project.redaction import redacted
 
 if TYPE_CHECKING:
     from order_entry_project.config import Config
@@ -31,11 +29,6 @@ if TYPE_CHECKING:
 FILES = ("order_entry", "router_calls", "sql_errors")
 _NAMES = {"levelname": "level", "name": "logger"}
 _FIELDS = ("levelname", "name", "message")
-# Fast on lines full of URLs: it begins with plain text, and looks no further than the string a URL stands in.
-_PASSWORD_IN_URL = re.compile(r"""://([^/\s:@"]*):[^/\s@"]+@""")
-_SHORTEST_SECRET = 4
-_MOST_LEARNED = 32
-
 
 SpanIds = tuple[str, str]  # trace id and span id, in hexadecimal
 
@@ -43,18 +36,13 @@ SpanIds = tuple[str, str]  # trace id and span id, in hexadecimal
 class _Redacting:
     """Formats as the class beside it does, adds the ids of the current span, and blots out secrets."""
 
-    configured: Sequence[str] = ()
-    learned: Sequence[str] = ()
-    secrets: tuple[str, ...] = ()  # all of these, as they are written
     span_of: Callable[[logging.LogRecord], SpanIds | None] = staticmethod(lambda _: None)
 
     def format(self, record: logging.LogRecord) -> str:
         if not hasattr(record, "trace_id") and not hasattr(record, "lines") and (ids := self.span_of(record)):
             record.trace_id, record.span_id = ids
         text: str = super().format(record)  # type: ignore[misc] # a formatter is the other base
-        for secret in self.secrets:
-            text = text.replace(secret, "[secret]")
-        return _PASSWORD_IN_URL.sub(r"://\1:[secret]@", text)
+        return redacted(text)
 
 
 class JsonLines(_Redacting, MsgspecFormatter):
@@ -97,21 +85,8 @@ def follow(span_of: Callable[[logging.LogRecord], SpanIds | None]) -> None:
     _Redacting.span_of = staticmethod(span_of)
 
 
-def hide(secret: str) -> None:
-    """Let this one, learned while running, get through no more than those of the configuration."""
-    if len(secret) < _SHORTEST_SECRET:
-        return
-    if secret in _Redacting.learned:  # compares no guess: all of them are this service's own
-        return
-    # The latest: those that they have replaced open nothing.
-    _Redacting.learned = [secret, *_Redacting.learned][:_MOST_LEARNED]
-    _Redacting.secrets = _as_written([*_Redacting.configured, *_Redacting.learned])
-
-
 def logging_config(config: Config) -> dict[str, Any]:
     """Django's LOGGING."""
-    _Redacting.configured = secrets_of(config)
-    _Redacting.secrets = _as_written([*_Redacting.configured, *_Redacting.learned])
     text = config.logs.console == "text" or (config.logs.console == "auto" and sys.stderr.isatty())
     folder = config.logs.folder
     files = {name: _file(folder / f"{name}.log") for name in FILES} if folder else {}
@@ -142,35 +117,6 @@ def logging_config(config: Config) -> dict[str, Any]:
             **{name: _file_logger(name, with_file=name in files) for name in FILES},
         },
     }
-
-
-def secrets_of(section: BaseModel) -> list[str]:
-    """All secret values of a configuration, the passwords in its URLs among them."""
-    found: list[str] = []
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        if isinstance(value, BaseModel):
-            found += secrets_of(value)
-        elif isinstance(value, SecretStr):
-            found.append(value.get_secret_value())
-        elif isinstance(value, dict):
-            found += [item.get_secret_value() for item in value.values() if isinstance(item, SecretStr)]
-        elif isinstance(value, str) and "://" in value and (password := _password(value)):
-            found.append(password)
-    return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]
-
-
-def _as_written(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Each as it is and as a JSON text has it; the longest first, lest a part of it be blotted out alone."""
-    forms = {form for secret in secrets for form in (secret, msgspec.json.encode(secret).decode()[1:-1])}
-    return tuple(sorted(forms, key=len, reverse=True))
-
-
-def _password(url: str) -> str | None:
-    try:
-        return urlsplit(url.partition(",")[0]).password
-    except ValueError:
-        return None
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -4,10 +4,11 @@ import secrets
 import sys
 from typing import Any
 
-from order_entry_project import build
+from order_entry_project import build, redaction
 from order_entry_project.config import ConfigError, load
 from order_entry_project.console.theme import FRAME
 from order_entry_project.logs import logging_config
+from order_entry_project.postgresql.tls import tls_options
 from order_entry_project.secrets.sources import credentials
 
 try:
@@ -19,6 +20,8 @@ except ConfigError as error:
 BUILD = build.facts
 
 SECRET_KEY = CONFIG.api.secret_key.get_secret_value() if CONFIG.api.secret_key else secrets.token_urlsafe(50)
+# From here on neither log nor diffsettings shows any of them.
+redaction.know([*redaction.secrets_of(CONFIG), SECRET_KEY])
 DEBUG = False
 ALLOWED_HOSTS = [*CONFIG.api.allowed_hosts, CONFIG.service.name]
 ROOT_URLCONF = "order_entry_project.urls"
@@ -45,10 +48,12 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    # Before anything believes where a request comes from, or reads its body.
+    "order_entry_project.browser_policy.BrowserPolicy",
+    # Before anything believes where a request comes from.
     "orders.api.proxies.TrustedProxies",
-    "orders.api.bodies.BodyLimit",
     "django.middleware.security.SecurityMiddleware",
+    # Before anything reads its body.
+    "orders.api.bodies.BodyLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -85,6 +90,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         "OPTIONS": {
             "connect_timeout": max(2, round(CONFIG.database.connection_timeout)),
             "application_name": CONFIG.service.name,
+            **tls_options(CONFIG.database),
         },
     }
 }

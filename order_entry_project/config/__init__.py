@@ -8,11 +8,14 @@ Whatever is not understood is refused with its path and what was expected: see `
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
 from order_entry_project.config import place
 from order_entry_project.config.api import Api
@@ -31,7 +34,7 @@ from order_entry_project.config.safeguard import Safeguard
 from order_entry_project.config.service import Logs, Service
 from order_entry_project.config.stores import Aerospike, Cache, Idempotency, Redis, SeedHost
 from order_entry_project.config.telemetry import Telemetry
-from order_entry_project.config.values import Section
+from order_entry_project.config.values import Section, without_passwords
 from order_entry_project.config.whole import Config
 
 __all__ = [
@@ -60,6 +63,8 @@ __all__ = [
     "names_nothing",
 ]
 
+_QUOTED = re.compile(r" *'[^']*'")
+
 
 def load() -> Config:
     """The configuration in force. Raises `ConfigError` with every key at fault."""
@@ -74,7 +79,7 @@ def load() -> Config:
     except SettingsError as error:
         raise ConfigError(f"the environment: {error}; expected JSON: {error.__cause__}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not readable as YAML: {error}") from None
+        raise ConfigError(f"{path} is not readable as YAML: {_unreadable(error)}") from None
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{path or 'the environment'}: {error}") from None
 
@@ -95,10 +100,17 @@ def _key(location: tuple[int | str, ...]) -> str:
 def _explain(fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
         return "unknown key"
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "value_error" and isinstance(fault["input"], dict):
-        return str(message)
-    # A URL may hold a password.
+    message = str(fault["msg"].removeprefix("Value error, "))
+    # A URL may hold a password, and what stands in place of a whole section may hold anything.
     words = "password", "secret", "url", "endpoint", "token_keys", "otlp", "api_key"
     secret = any(word in str(part) for part in fault["loc"] for word in words)
-    return str(message) if secret else f"{message}, got {fault['input']!r}"
+    whole = isinstance(fault["input"], dict) or len(fault["loc"]) == 1
+    return without_passwords(message if secret or whole else f"{message}, got {fault['input']!r}")
+
+
+def _unreadable(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """Where and why, without the names that it quotes: a password may be taken for one, beginning with * or !."""
+    if not isinstance(error, ComposerError | ConstructorError) or error.problem_mark is None:
+        return str(error)
+    mark = error.problem_mark
+    return f"{_QUOTED.sub('', error.problem or '')} at line {mark.line + 1}, column {mark.column + 1}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from order_entry_project import logs
+from order_entry_project import redaction
 from order_entry_project.config.stores import KeyId, TokenKey
 from order_entry_project.secrets.file import InFiles
 from order_entry_project.secrets.fixed import Fixed
@@ -51,7 +51,7 @@ def _sql(config: Config) -> Source[Login]:
                 password, *user = texts
                 return Login(user[0] if user else database.user, password)
 
-            return InFiles(name, files, login, learned=logs.hide)
+            return InFiles(name, files, login, learned=redaction.hide)
 
 
 def _mq(config: Config) -> Source[Login] | None:
@@ -60,7 +60,7 @@ def _mq(config: Config) -> Source[Login] | None:
     if user is None:
         return None
     if mq.password_file:
-        return InFiles(name, [mq.password_file], lambda texts: Login(user, texts[0]), learned=logs.hide)
+        return InFiles(name, [mq.password_file], lambda texts: Login(user, texts[0]), learned=redaction.hide)
     if api_key := _text(config.safeguard.mq_api_key):
         return _fetched(config.safeguard, name, _login(config.safeguard, api_key, user))
     return Fixed(Login(user, _text(mq.password)))
@@ -69,7 +69,7 @@ def _mq(config: Config) -> Source[Login] | None:
 def _keys(config: Config) -> Source[TokenKeys]:
     idempotency, name = config.idempotency, "the token keys"
     if file := idempotency.token_keys_file:
-        return InFiles(name, [file], lambda texts: _keys_in(texts[0]), learned=logs.hide)
+        return InFiles(name, [file], lambda texts: _keys_in(texts[0]), learned=redaction.hide)
     if idempotency.credentials_source == "environment":
         keys = idempotency.token_keys.items()
         return Fixed({kid: key.get_secret_value().encode() for kid, key in keys})
@@ -99,7 +99,7 @@ def _login(section: Safeguard, api_key: str, user: str | None) -> Callable[[], L
         vault = SafeguardA2A(section)
         found = found or vault.account(api_key)
         password = vault.password(api_key)
-        logs.hide(password)
+        redaction.hide(password)
         return Login(found, password)
 
     return fetch
@@ -117,7 +117,7 @@ def _keys_in(text: str) -> TokenKeys:
             f"expected a JSON object, key id → key of at least 32 bytes: {reasons:.300}"
         ) from None
     for key in keys.values():
-        logs.hide(key.get_secret_value())
+        redaction.hide(key.get_secret_value())
     return {kid: key.get_secret_value().encode() for kid, key in keys.items()}
 
 

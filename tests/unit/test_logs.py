@@ -5,8 +5,9 @@ import logging
 import logging.config
 
 import pytest
+from django.conf import settings
 
-from order_entry_project import logs
+from order_entry_project import logs, redaction
 from order_entry_project.config import Api, Config, Database, Idempotency, Logs, Mq, Telemetry
 
 
@@ -15,7 +16,7 @@ def configured(tmp_path):
     """Logging as a configuration with secrets sets it up; undone afterwards."""
     config = Config(
         logs=Logs(folder=tmp_path, console="json"),
-        mq=Mq(broker_url="amqp://svc:broker-canary@mq:5672"),
+        mq=Mq(broker_url="amqps://svc:broker-canary@mq:5671"),
         database=Database(sql_password="sql-canary"),
         api=Api(secret_key="key-canary"),
         telemetry=Telemetry(otlp_headers={"x-api-key": "header-canary"}),
@@ -23,7 +24,9 @@ def configured(tmp_path):
     )
     before = logging.root.handlers[:], logging.root.level
     logging.config.dictConfig(logs.logging_config(config))
+    redaction.know(redaction.secrets_of(config))
     yield tmp_path
+    redaction.know(redaction.secrets_of(settings.CONFIG))
     logging.root.handlers, logging.root.level = before
     for name in logs.FILES:
         logger = logging.getLogger(name)
@@ -32,7 +35,6 @@ def configured(tmp_path):
             logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)
         logger.propagate = True
-    logs._Redacting.secrets = ()
 
 
 def lines(folder, name):

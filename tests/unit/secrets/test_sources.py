@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from order_entry_project import logs
+from order_entry_project import logs, redaction
 from order_entry_project.config import Config, Database, Idempotency, Mq, Safeguard
 from order_entry_project.secrets.sources import credentials
 from orders.credentials import CredentialsUnavailable, Login
@@ -19,8 +19,8 @@ BROKER = "amqp://127.0.0.1:5672"
 @pytest.fixture(autouse=True)
 def _forget(monkeypatch):
     """What a test has hidden from the log."""
-    monkeypatch.setattr(logs._Redacting, "learned", [])
-    monkeypatch.setattr(logs._Redacting, "secrets", ())
+    monkeypatch.setattr(redaction, "_learned", [])
+    monkeypatch.setattr(redaction, "_written", ())
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_what_is_learned_from_a_file_is_blotted_out_of_the_log(file):
 
 def test_what_was_learned_long_ago_is_forgotten_and_the_rest_is_not():
     for number in range(100):
-        logs.hide(f"secret-number-{number:03}")
+        redaction.hide(f"secret-number-{number:03}")
     line = logs.PlainLines().format(logging.makeLogRecord({"msg": "secret-number-000 secret-number-099"}))
     assert line == "secret-number-000 [secret]"
 
