@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib import admin
@@ -10,6 +11,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
 from django.utils.html import format_html
 
+from consumers import token
 from consumers.models import RejectedMessage
 from consumers.readable import readable
 from orders.admin.read_only import ReadOnlyAdmin
@@ -27,10 +29,10 @@ class RejectedMessageAdmin(ReadOnlyAdmin):
         "error",
         ("order_id", "rejected_at"),
         "content_type",
-        "headers",
+        "readable_headers",
         "readable_body",
     )
-    readonly_fields = ("readable_body",)
+    readonly_fields = ("readable_headers", "readable_body")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedMessage]:
         """Without bodies, which may be large: the list does not show them."""
@@ -39,6 +41,14 @@ class RejectedMessageAdmin(ReadOnlyAdmin):
     @admin.display(description="error")
     def short_error(self, message: RejectedMessage) -> str:
         return truncatechars(message.error, 120)
+
+    @admin.display(description="headers")
+    def readable_headers(self, message: RejectedMessage) -> str:
+        """Without the token, which whoever reads on could send again."""
+        headers = dict(message.headers)
+        if token.HEADER in headers:
+            headers[token.HEADER] = token.discreet(headers[token.HEADER])
+        return json.dumps(headers, ensure_ascii=False)
 
     @admin.display(description="body")
     def readable_body(self, message: RejectedMessage) -> Any:

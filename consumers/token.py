@@ -31,6 +31,8 @@ _is_token = re.compile(rf"t=([1-9][0-9]{{0,10}})((?:,kid={KEY_ID}(?:,v1=[0-9a-f]
 _signatures_in = re.compile(rf",kid=({KEY_ID})((?:,v1=[0-9a-f]{{64}})+)").findall
 _EXPECTED = "t=<unix seconds>,kid=<key id>,v1=<64 hex digits in lower case>"
 
+_signature = re.compile(r"v1=[0-9a-f]{64}")
+
 _is_unambiguous_id = re.compile(r"[!-z|}~]+").fullmatch  # printable ASCII without blank and {
 _is_unambiguous_body = re.compile(rb"[ \t\r\n]*\{|\xc3\x01").match
 
@@ -67,6 +69,13 @@ def verify(token: object, keys: Mapping[str, bytes], *, message_id: str, order_i
     )
 
 
+def discreet(token: object) -> str:
+    """What may be shown of a token: when it was signed and with which keys. Of anything else, how long it is."""
+    if isinstance(token, str) and len(token) <= LONGEST and _is_token(token):
+        return _signature.sub("v1=…", token)
+    return f"a text of {len(token)} characters" if isinstance(token, str) else _kind(token)
+
+
 def _read(token: object) -> tuple[str, list[tuple[str, str]]]:
     """`t`, and of each key id its signatures, as written."""
     if not isinstance(token, str):
@@ -75,7 +84,7 @@ def _read(token: object) -> tuple[str, list[tuple[str, str]]]:
         raise BadToken(f"{HEADER} has {len(token)} characters; expected at most {LONGEST}, {_EXPECTED}")
     match = _is_token(token)
     if match is None:
-        raise BadToken(f"{HEADER} is {shown(token)}; expected {_EXPECTED}")
+        raise BadToken(f"{HEADER} is {discreet(token)}; expected {_EXPECTED}")
     return match[1], _signatures_in(match[2])
 
 

@@ -276,3 +276,21 @@ def test_an_error_never_holds_a_key_or_the_right_signature(message):
     right = sign(message).split("v1=")[1]
     assert right not in says
     assert not any(key.decode() in says for key in KEYS.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (f"t=1,kid=a,v1={'0':0>64},v1={'1':0>64},kid=b,v1={'2':0>64}", "t=1,kid=a,v1=…,v1=…,kid=b,v1=…"),
+        ("a key in the wrong place", "a text of 24 characters"),
+        (f"t=1,kid=a,v1={'0':0>64} ", "a text of 78 characters"),
+        (17, "of type int"),
+        (None, "missing"),
+    ],
+)
+def test_what_is_shown_of_a_token_proves_nothing(given, shown):
+    assert token.discreet(given) == shown
+    if isinstance(given, str) and shown.startswith("a text"):
+        with pytest.raises(token.BadToken) as refusal:
+            token.verify(given, {"a": b"k" * 32}, message_id="m", order_id="o", body=b"{}")
+        assert given not in str(refusal.value)
