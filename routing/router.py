@@ -3,8 +3,8 @@
 Note on what may be known of a call. The router is asked to *do* something, so the one question that matters
 of a failed call is whether it may have been done:
 
-- Nothing went out (no address, no connection, no TLS), or the router says it did nothing (429, 502, 503):
-  UNREACHABLE. Another try is safe.
+- Nothing went out (no address, no connection, no TLS), our certificate was refused, or the router says it
+  did nothing (429, 502, 503): UNREACHABLE. Another try is safe.
 - Something went out and no whole answer came back (timeout, line dropped, not HTTP, 200 with nonsense whose
   length was not said, so that it may be torn), or the answer leaves it open (500, 504, any other 5xx):
   UNKNOWN. The order may have been routed; only a router that honours the idempotency key may safely be asked
@@ -19,10 +19,6 @@ idled longer than `_KEEP_IDLE` are not used again, so that the router seldom clo
 
 Note on timeouts: libcurl's own fires even when the answer already lies in the socket because the loop was
 held up. The timeout here only marks what is overdue; it is given up after one more pass over the sockets.
-
-Note on certificates: libcurl reads ours at each new connection, but keeps authorities for a day and TLS sessions, with
-which it is let in as who it was. Both are turned off where files are configured; the system's many authorities would
-take milliseconds to read each time.
 """
 
 from __future__ import annotations
@@ -39,6 +35,7 @@ import msgspec
 import pycurl
 
 from orders.tls import TlsFiles
+from routing.curl_tls import is_refusal, secure
 from routing.models import Outcome
 from routing.multi import Multi
 from routing.reactor import Reactor
@@ -48,7 +45,6 @@ MOST_CHARACTERS = 255  # of a route
 _MOST_EXCERPT = 200  # characters of an answer in an error
 _KEEP_IDLE = 1  # seconds; common servers keep an idle connection for 2 s (gunicorn) to 75 s (nginx)
 
-_CA_CACHE_TIMEOUT = 321  # CURLOPT_CA_CACHE_TIMEOUT, for which pycurl has no name (7.49)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _HEADERS = ["Content-Type: application/json", "Accept: application/json", "Expect:"]
@@ -212,23 +208,8 @@ def _slot(handle: pycurl.Curl, timeout: float, tls: TlsFiles) -> _Slot:
     handle.setopt(pycurl.PROXY, "")
     handle.setopt(pycurl.NOSIGNAL, 1)
     handle.setopt(pycurl.USERAGENT, "order-entry")
-    _secure(handle, tls)
+    secure(handle, tls)
     return _Slot(handle=handle, answer=answer)
-
-
-def _secure(handle: pycurl.Curl, tls: TlsFiles) -> None:
-    """See the note on certificates."""
-    handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)  # or later
-    if tls.authorities:  # the wheel brings none of its own
-        handle.setopt(pycurl.CAINFO, tls.authorities)
-    if tls.ca_cert:
-        handle.setopt(_CA_CACHE_TIMEOUT, 0)
-    if tls.certificate:
-        certificate, key = tls.certificate
-        handle.setopt(pycurl.SSLCERT, certificate)
-        handle.setopt(pycurl.SSLKEY, key)
-    if tls.named:
-        handle.setopt(pycurl.SSL_SESSIONID_CACHE, 0)
 
 
 def _headers(idempotency_key: str, traceparent: str | None) -> list[str]:
@@ -285,7 +266,7 @@ def _failure(slot: _Slot, message: str, latency_ms: float) -> Answer:
     """No whole answer: judged by whether anything of the request went out."""
     status = slot.handle.getinfo(pycurl.RESPONSE_CODE) or None
     said = _excerpt(message.encode(errors="replace"))
-    if slot.handle.getinfo(pycurl.REQUEST_SIZE) == 0:
+    if slot.handle.getinfo(pycurl.REQUEST_SIZE) == 0 or is_refusal(message):
         error = f"The router could not be reached: {said}"
         return Answer(Outcome.UNREACHABLE, None, status, latency_ms, error, None, repeatable=True)
     error = f"The request went out and no whole answer came back: {said}"

@@ -8,10 +8,13 @@ from pathlib import Path
 import trustme
 
 
-def ending(authority: trustme.CA, name: str, *, days: float) -> trustme.LeafCert:
-    """A certificate for `name` that ends in so many days, or ended so many ago; valid from a year before that."""
+def ending(authority: trustme.CA, name: str, *, days: float, user: str | None = None) -> trustme.LeafCert:
+    """A certificate for `name` that ends in so many days, or ended so many ago; valid from a year before that.
+
+    `user`: its common name.
+    """
     end = datetime.now(UTC) + timedelta(days=days)
-    return authority.issue_cert(name, not_before=end - timedelta(days=365), not_after=end)
+    return authority.issue_cert(name, common_name=user, not_before=end - timedelta(days=365), not_after=end)
 
 
 def both(certificate: trustme.LeafCert, path: Path) -> Path:

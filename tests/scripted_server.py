@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -72,6 +73,24 @@ def always(body: bytes, *, status: str = "200 OK", headers: str = "") -> Script:
         while True:
             line.read()
             line.answer(body, status=status, headers=headers)
+
+    return script
+
+
+def over_tls(context: ssl.SSLContext, then: Script) -> Script:
+    """The same behind TLS. Whoever is not let in is told why, and has the last word."""
+
+    def script(line: Line) -> None:
+        secure = context.wrap_socket(line.socket, server_side=True, do_handshake_on_connect=False)
+        try:
+            secure.do_handshake()
+        except ssl.SSLError:
+            with socket.socket(fileno=secure.detach()) as line.socket:
+                while line.socket.recv(65536):
+                    pass
+            return
+        with secure as line.socket:
+            then(line)
 
     return script
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -10,10 +11,14 @@ from typing import Any, Self
 
 
 class TcpProxy:
-    """Passes `port` of loopback on to `target`, port of loopback or path of a Unix socket, both ways."""
+    """Passes `port` of loopback on to `target`, port of loopback or path of a Unix socket, both ways.
 
-    def __init__(self, target: int | str) -> None:
+    `tls`: clients speak TLS with it, and what they say is passed on plainly; another one holds from `accept` on.
+    """
+
+    def __init__(self, target: int | str, *, tls: ssl.SSLContext | None = None) -> None:
         self._target = target
+        self.tls = tls
         self.accepted = 0  # connections so far
         self._listening: asyncio.Server
         self._ends: set[asyncio.StreamWriter] = set()
@@ -64,7 +69,9 @@ class TcpProxy:
         await self._refuse()
 
     async def _listen(self) -> None:
-        self._listening = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
+        self._listening = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, backlog=1024, ssl=self.tls
+        )
         self.port = self._listening.sockets[0].getsockname()[1]
 
     async def _refuse(self) -> None:

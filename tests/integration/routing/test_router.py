@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
 import struct
 import threading
 import time
@@ -10,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-import trustme
 
 from routing.models import Outcome
 from routing.reactor import Reactor
@@ -611,45 +609,3 @@ def test_a_router_that_restarts_between_calls_is_found_again(simulate, client, a
     assert ask(client, first.url).outcome is Outcome.UNREACHABLE
     again = simulate("simulate_router", "--port", str(first.port))
     assert ask(client, again.url).outcome is Outcome.ACCEPTED
-
-
-# TLS.
-
-
-def tls(context, then):
-    def script(line):
-        with context.wrap_socket(line.socket, server_side=True) as line.socket:
-            then(line)
-
-    return script
-
-
-@pytest.fixture
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture
-def server_context(authority):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
-
-
-def test_a_router_of_a_known_authority_is_called_over_tls(
-    serve, make_client, ask, authority, server_context, tmp_path, monkeypatch
-):
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    server, client = serve(tls(server_context, always(ROUTED))), make_client()
-    for _ in range(3):
-        assert ask(client, server.url.replace("http:", "https:")).outcome is Outcome.ACCEPTED
-    assert server.connections == 1
-
-
-def test_a_router_of_an_unknown_authority_gets_no_order(serve, client, ask, server_context):
-    server = serve(tls(server_context, always(ROUTED)))
-    answer = ask(client, server.url.replace("http:", "https:"))
-    assert (answer.outcome, answer.repeatable) == (Outcome.UNREACHABLE, True)
-    assert "certificate" in answer.error
-    assert server.requests == []
