@@ -6,10 +6,16 @@ import json
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import pytest
+
+from tests.servers.unavailable import UnavailableError
+
+T = TypeVar("T")
 
 FOLDER_VARIABLE = "ORDER_ENTRY_TEST_RUN"
 
@@ -28,12 +34,27 @@ def ask(server: str) -> Any:
             lines.flush()
             answer = json.loads(lines.read())
     if reason := answer.get("unavailable"):
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{server} is needed where CI=true: {reason}")
-        pytest.skip(reason)
+        _go_without(server, reason)
     if error := answer.get("failed"):
         pytest.fail(f"{server} did not start: {error}")
     return answer["server"]
+
+
+@contextmanager
+def private(name: str, server: AbstractContextManager[T]) -> Iterator[T]:
+    """A server of the test's own; skips or fails where it cannot be had."""
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(server)
+        except UnavailableError as error:
+            _go_without(name, str(error))
+        yield started
+
+
+def _go_without(server: str, reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{server} is needed where CI=true: {reason}")
+    pytest.skip(reason)
 
 
 def _connect(connection: socket.socket) -> None:
