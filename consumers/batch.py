@@ -86,7 +86,9 @@ def _decode_one(
         order_id = order.order_id
         return order, policy.check(delivery, message_id, order_id, now)
     except schema.InvalidOrder as error:
-        return Rejection(delivery, Reason(error.reason), str(error), order_id=error.order_id)
+        return Rejection(
+            delivery, Reason(error.reason), str(error), order_id=error.order_id, fault=error.path
+        )
     except BadToken as error:
         return Rejection(delivery, Reason.BAD_TOKEN, str(error), order_id=order_id)
     except Exception:  # noqa: BLE001 - a fault of ours in one message's way must not stop the others

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 
@@ -21,8 +22,16 @@ class Reason(models.TextChoices):
     POISON = "POISON"  # decodes, but cannot be stored
 
 
+class State(models.TextChoices):
+    """What has become of a rejected message."""
+
+    WAITING = "WAITING"  # for a person; with a decision, it was replayed and rejected again
+    REPLAYED = "REPLAYED"  # sent again, itself or an edited copy
+    DISCARDED = "DISCARDED"
+
+
 class RejectedMessage(models.Model):
-    """A message that could not be taken, whole, so that nothing vanishes."""
+    """A message that could not be taken, whole, so that nothing vanishes. What came is never changed or deleted."""
 
     queue = models.CharField(max_length=255)
     message_id = models.CharField(max_length=255)
@@ -32,19 +41,54 @@ class RejectedMessage(models.Model):
     headers = models.JSONField(default=dict)
     order_id = models.CharField(max_length=64, null=True, help_text="where it could be read")
     reason = models.CharField(max_length=16, choices=Reason.choices)
+    fault = models.CharField(
+        max_length=255,
+        db_default="",
+        help_text="the field at fault, as price or legs.0.ratio; empty: the whole",
+    )
     error = models.TextField()
     attempts = models.IntegerField(db_default=1, help_text="times it was delivered and rejected")
-    rejected_at = models.DateTimeField(db_default=Now())
+    rejected_at = models.DateTimeField(db_default=Now(), help_text="for the last time")
+    state = models.CharField(max_length=16, choices=State.choices, db_default=State.WAITING)
+    decided_at = models.DateTimeField(null=True, help_text="when it was replayed or discarded last")
+    decided_by = models.CharField(max_length=150, db_default="")
+    decision_reason = models.TextField(db_default="")
+    replayed_as = models.CharField(max_length=255, db_default="", help_text="the id it was sent under")
 
     class Meta:
         db_table = "rejected_messages"
+        default_permissions = ("view", "replay", "discard")
         ordering: ClassVar = ["-rejected_at", "-id"]
+        indexes: ClassVar = [
+            # The console's groups: how many of a reason wait, since when. Nothing but the index is read.
+            models.Index(
+                "reason",
+                "rejected_at",
+                name="rejected_messages_waiting",
+                condition=Q(state=State.WAITING),
+                include=["queue", "fault"],
+            ),
+            # The console's list, which always shows one state.
+            models.Index("state", F("rejected_at").desc(), F("id").desc(), name="rejected_messages_listed"),
+            # Its search by the beginning of an id.
+            models.Index(OpClass("message_id", "varchar_pattern_ops"), name="rejected_messages_message_id"),
+            models.Index(
+                OpClass("order_id", "varchar_pattern_ops"),
+                name="rejected_messages_order_id",
+                condition=Q(order_id__isnull=False),
+            ),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["queue", "message_id", "body_hash"], name="rejected_messages_once"
             ),
             models.CheckConstraint(
                 name="rejected_messages_reason_known", condition=Q(reason__in=Reason.values)
+            ),
+            models.CheckConstraint(name="rejected_messages_state_known", condition=Q(state__in=State.values)),
+            models.CheckConstraint(
+                name="rejected_messages_decided_by_someone",
+                condition=Q(state=State.WAITING) | Q(decided_at__isnull=False) & ~Q(decided_by=""),
             ),
         ]
 

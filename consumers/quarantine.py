@@ -21,26 +21,28 @@ _MAX_ID = 255
 
 @dataclass(slots=True, frozen=True)
 class Rejection:
-    """A delivery and why it was rejected; `order_id` where it could be read."""
+    """A delivery and why it was rejected; `order_id` where it could be read, `fault`: the field, where it is one."""
 
     delivery: Delivery
     reason: Reason
     error: str
     order_id: str | None = None
+    fault: str = ""
 
 
 _QUARANTINE = """/* quarantine */
 INSERT INTO rejected_messages AS r (queue, message_id, body, body_hash, content_type, headers, order_id, reason,
-                                    error, attempts)
-SELECT n.queue, n.message_id, n.body, n.body_hash, n.content_type, n.headers::jsonb, n.order_id, n.reason, n.error,
-       n.attempts
+                                    fault, error, attempts)
+SELECT n.queue, n.message_id, n.body, n.body_hash, n.content_type, n.headers::jsonb, n.order_id, n.reason, n.fault,
+       n.error, n.attempts
 FROM unnest(%(queue)s::text[], %(message_id)s::text[], %(body)s::bytea[], %(body_hash)s::bytea[],
             %(content_type)s::text[], %(headers)s::text[], %(order_id)s::text[], %(reason)s::text[],
-            %(error)s::text[], %(attempts)s::int[])
-     AS n (queue, message_id, body, body_hash, content_type, headers, order_id, reason, error, attempts)
+            %(fault)s::text[], %(error)s::text[], %(attempts)s::int[])
+     AS n (queue, message_id, body, body_hash, content_type, headers, order_id, reason, fault, error, attempts)
 ON CONFLICT (queue, message_id, body_hash) DO UPDATE
-SET attempts = r.attempts + excluded.attempts, reason = excluded.reason, error = excluded.error,
-    rejected_at = statement_timestamp()
+-- Whatever was decided of it before: it is here again.
+SET attempts = r.attempts + excluded.attempts, reason = excluded.reason, fault = excluded.fault,
+    error = excluded.error, rejected_at = statement_timestamp(), state = 'WAITING'
 """
 
 
@@ -53,7 +55,7 @@ def message_id_of(delivery: Delivery) -> str:
 
 
 def quarantine(sql: Sql, rejections: Iterable[Rejection]) -> None:
-    """Write each as a `rejected_messages` row; one that is there already counts one attempt more."""
+    """Write each as a `rejected_messages` row; one that is there already waits again, with an attempt more."""
     rows: dict[tuple[str, str, bytes], dict[str, Any]] = {}
     for rejection in rejections:
         row = _row(rejection)
@@ -107,6 +109,7 @@ def _row(rejection: Rejection) -> dict[str, Any]:
         "headers": json.dumps(_plain(delivery.headers)),
         "order_id": rejection.order_id,
         "reason": rejection.reason.value,
+        "fault": _storable(rejection.fault)[:_MAX_ID],
         "error": _storable(rejection.error)[:_MAX_ERROR],
         "attempts": 0,
     }

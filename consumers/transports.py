@@ -72,6 +72,16 @@ def make_worker_transport(
     )
 
 
+def make_sender(reactor: Reactor, queue: str) -> Transport:
+    """What publishes into a queue that consumers of this service read. It has to be there: it is never declared."""
+    if settings.CONFIG.mq.embedded:
+        return _embedded(reactor, None, queue)
+    publisher = AmqpPublisher(
+        reactor, lambda: broker_parameters(purpose="publishes"), queue=queue, declare=None
+    )
+    return AmqpTransport(None, publisher)
+
+
 def _transport(
     reactor: Reactor, source: str | None, target: str | None, *, stream: StreamPosition | None = None
 ) -> Transport:

@@ -31,7 +31,9 @@ _UNPUBLISHED = """/* unpublished */
 SELECT count(*), coalesce(extract(epoch FROM statement_timestamp() - min(decided_at)), 0)
 FROM order_routes WHERE published_at IS NULL AND publish_after IS NOT NULL
 """
-_REJECTED = "/* rejected */ SELECT reason, count(*) FROM rejected_messages GROUP BY reason"
+_REJECTED = (
+    "/* rejected */ SELECT reason, count(*) FROM rejected_messages WHERE state = 'WAITING' GROUP BY reason"
+)
 
 
 class Book(Collector):
@@ -70,7 +72,9 @@ def _of_book() -> Iterator[Metric]:
     )
     yield _gauge("outbox_unpublished", "Routed orders not confirmed by the routed queue", unpublished)
     yield _gauge("outbox_lag_seconds", "Age of the oldest of them", lag)
-    yield _by("rejected_messages", "Messages in quarantine, by reason", "reason", rejected)
+    yield _by(
+        "rejected_messages", "Messages in quarantine that wait for a person, by reason", "reason", rejected
+    )
 
 
 def _gauge(name: str, documentation: str, value: float) -> Metric:

@@ -11,3 +11,11 @@ from orders.models import AuditEntry
 def record(*, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
     """Write one entry, for good. `action` as area.verb; `detail` is JSON, its `reason` says why."""
     AuditEntry.objects.create(actor=actor, action=action, subject=subject, detail=dict(detail))
+
+
+def record_each(*, actor: str, action: str, details: Mapping[str, Mapping[str, Any]]) -> None:
+    """One entry for each subject, with its detail."""
+    AuditEntry.objects.bulk_create(
+        AuditEntry(actor=actor, action=action, subject=subject, detail=dict(detail))
+        for subject, detail in details.items()
+    )

@@ -118,6 +118,11 @@ REFUSED: dict[str, list[Callable[[], object]]] = {
     "halts_has_reason": [a_halt(reason="")],
     "audit_entries_say_who_and_what": [an_audit_entry(actor=""), an_audit_entry(action="")],
     "rejected_messages_reason_known": [rejected({"reason": "BORING"})],
+    "rejected_messages_state_known": [rejected({"state": "LOST", "decided_at": NOW, "decided_by": "sue"})],
+    "rejected_messages_decided_by_someone": [
+        rejected({"state": "REPLAYED", "decided_at": NOW}),
+        rejected({"state": "DISCARDED", "decided_by": "sue"}),
+    ],
 }
 
 
