@@ -37,13 +37,13 @@ check: .venv/.installed-dev ## lint, types, import layers, migrations, deploymen
 	$(MANAGE) check --deploy --fail-level WARNING
 
 test: .venv/.installed-dev ## the everyday tests, on real servers, under 5 minutes
-	$(BIN)/python -m pytest -n 2 -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
 
 test-long: .venv/.installed-dev ## the tests that take longer
-	$(BIN)/python -m pytest -n 2 -m long
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 test-all: .venv/.installed-dev ## all tests, under 30 minutes
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 chaos: .venv/.installed-dev ## 20,000 orders while everything around three workers fails; SEED=… repeats a run
 	$(BIN)/python -m pytest tests/chaos -m long --log-cli-level=INFO $(if $(SEED),--chaos-seed=$(SEED))

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 import pika
+import psycopg
 
 from order_entry_project.embedded.processes import Child
 from tests.servers.postgres import Database
@@ -36,6 +37,34 @@ def wait_until(condition: Callable[[], Any], *, what: str, patience: float = PAT
     raise AssertionError(f"not within {patience:g} s: {what}")
 
 
+class Observer:
+    """Asks the book on one connection of its own: tests ask many times a second, and to connect costs more."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def rows(self, statement: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._connected().execute(statement, parameters or None).fetchall()
+        except psycopg.OperationalError:
+            # The server may have been away since.
+            self.close()
+            return self._connected().execute(statement, parameters or None).fetchall()
+
+    def close(self) -> None:
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            self._connection = self._database.connect()
+            # Tests alter tables meanwhile.
+            self._connection.prepare_threshold = None
+        return self._connection
+
+
 @dataclass
 class System:
     """`env`: what makes a process use this system; `queue`, `routed`: the names of its queues."""
@@ -48,6 +77,7 @@ class System:
     router: Simulated
     registry: Simulated
     broker: str | None
+    observer: Observer
     stack: ExitStack = field(default_factory=ExitStack)
 
     @contextmanager
@@ -82,8 +112,7 @@ class System:
         )
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with self.database.connect() as connection:
-            return connection.execute(statement, parameters or None).fetchall()
+        return self.observer.rows(statement, parameters)
 
     def counts(self, statement: str) -> dict[Any, int]:
         """Of a statement that selects values and their counts."""
@@ -164,7 +193,9 @@ def system(
             "ORDER_ENTRY_CONFIG": "",
             **{f"ORDER_ENTRY__{name}": value for name, value in named.items()},
         }
-        made = System(database, folder, env, queue, routed, router, registry, broker)
+        observer = Observer(database)
+        stack.callback(observer.close)
+        made = System(database, folder, env, queue, routed, router, registry, broker, observer)
         stack.enter_context(made.stack)
         if broker:
             _declare(made, queue_type)

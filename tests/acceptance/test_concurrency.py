@@ -112,7 +112,7 @@ def test_of_persons_who_route_cancel_and_retry_at_once_each_is_done_or_refused_a
 def test_retry_jobs_and_a_worker_that_sweep_the_same_orders_call_for_each_once(running):
     orders = 300
     running.env["ORDER_ENTRY__ROUTER__IN_FLIGHT"] = "10"
-    running.router.turn(latency_ms=50)
+    running.router.turn(latency_ms=150)
     halt = halts.halt(reason="opening auction", actor="sue")
     running.publish(*[(f"m-{number}", body(f"ORD-{number}")) for number in range(orders)])
     worker = running.start("consume_orders")

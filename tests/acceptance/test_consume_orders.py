@@ -160,6 +160,7 @@ def test_an_order_posted_to_the_api_is_routed_and_published_within_two_seconds(e
     assert seconds < 2.5  # the mark of the publication follows within the second
 
 
+@pytest.mark.long
 def test_a_worker_killed_at_work_loses_nothing_and_routes_nothing_twice(quorum):
     quorum.env |= {"ORDER_ENTRY__ROUTER__CLAIM": "5s", "ORDER_ENTRY__MQ__REPUBLISH_AFTER": "2s"}
     quorum.router.turn(latency_ms=200)
@@ -213,6 +214,7 @@ def test_without_a_router_orders_wait_and_the_retry_command_routes_them(embedded
     assert embedded.drain()["published"] == 20
 
 
+@pytest.mark.long
 def test_what_the_router_refuses_waits_for_a_person_and_is_acknowledged(quorum):
     quorum.router.turn(refusal_rate=1)
     quorum.publish(*orders(10))
@@ -223,6 +225,7 @@ def test_what_the_router_refuses_waits_for_a_person_and_is_acknowledged(quorum):
     assert quorum.depth(quorum.queue) == 0
 
 
+@pytest.mark.long
 def test_a_router_that_fails_at_times_is_asked_again_and_every_attempt_is_on_record(quorum):
     quorum.router.turn(failure_rate=0.4)
     quorum.publish(*orders(100))
@@ -259,6 +262,7 @@ def test_without_a_routed_queue_named_nothing_is_published(database, rabbitmq, t
         assert made.rows("SELECT count(*) FROM order_routes WHERE publish_after IS NOT NULL") == [(0,)]
 
 
+@pytest.mark.long
 def test_three_processes_share_a_queue_and_a_dead_one_is_replaced(quorum):
     quorum.env["ORDER_ENTRY__ROUTER__CLAIM"] = "5s"
     supervisor = quorum.start("consume_orders", "--processes", "3")

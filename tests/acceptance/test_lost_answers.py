@@ -90,7 +90,7 @@ def test_refused_orders_go_before_a_person_once_whichever_answer_is_lost(behind_
         proxy.lose(statement)
         order_ids = publish(behind_proxy)
         await_status(behind_proxy, order_ids, "PENDING_ROUTE")
-        assert proxy.lost[statement] == 1
+        wait_until(lambda: proxy.lost[statement] == 1, what=f"an answer to {statement} is lost")  # noqa: B023
         assert story(behind_proxy, order_ids) == ("PLACED PENDING_ROUTE REVIEW_REQUIRED", "REFUSED")
         assert requests_of(behind_proxy, order_ids) == {1}
 

@@ -83,6 +83,7 @@ def test_a_restarted_worker_resumes_a_stream_after_what_is_settled(streaming):
     assert actions == [("operator", "consumer_offset.set")]
 
 
+@pytest.mark.long
 def test_three_members_read_one_stream_and_another_takes_over_when_the_reader_is_killed(streaming):
     streaming.env["ORDER_ENTRY__ROUTER__CLAIM"] = "5s"
     streaming.router.turn(latency_ms=20)

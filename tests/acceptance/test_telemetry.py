@@ -107,6 +107,7 @@ def test_a_worker_whose_loop_hangs_is_not_ready_and_is_replaced(measured):
     assert value(measured, "worker_processes_ready") == 1
 
 
+@pytest.mark.long
 def test_statements_that_fail_are_counted_by_name_and_state(measured):
     with measured.database.connect() as connection:
         connection.execute("ALTER TABLE orders ADD CONSTRAINT no_lemons CHECK (symbol <> 'LEMON')")

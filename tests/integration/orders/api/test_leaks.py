@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 SECRETS = "connection to server at 10.0.0.7, port 5432 failed: SELECT password FROM auth_user"
 TRACES = (
     "10.0.0.7",
-    "5432",
+    "port 5432",
     "SELECT",
     "auth_user",
     "Traceback",
