@@ -1,13 +1,16 @@
 """Mutual TLS between the real client and the double."""
 
+import logging
 import ssl
+import time
+from contextlib import suppress
 
 import pytest
 import trustme
 from django.conf import settings
 
 from orders import status_cache
-from orders.stores import choice
+from orders.stores import aerospike_client, choice
 from orders.stores.aerospike import AerospikeStore, aerospike_tls
 from orders.stores.choice import open_store
 from orders.stores.port import StoreUnavailable
@@ -15,6 +18,7 @@ from orders.stores.postgresql import run_in_django
 from tests.book_rows import order_in_book
 from tests.doubles.aerospike.cluster import Cluster
 from tests.integration.orders.stores.benches import new_key, record
+from tests.mutual_tls import Authority, outdated
 
 NAME = "aerospike.trading.internal"
 
@@ -100,6 +104,16 @@ def test_a_node_of_another_name_is_not_believed(connect, files):
     )
 
 
+def test_a_node_that_speaks_no_later_tls_than_1_1_is_not_believed(tmp_path):
+    authority = Authority(tmp_path)
+    tls = aerospike_tls(authority.ca_cert, authority.issue("client.pem"), None)
+    with Cluster.running(1, tls=outdated(authority.server(NAME)), tls_name=NAME) as old:
+        hosts = [("127.0.0.1", old.nodes[0].port, NAME)]
+        store = AerospikeStore(hosts, namespace="orders_ns", timeout=2, replication_factor=1, tls=tls)
+        fails(store, "unsupported protocol")
+        store.close()
+
+
 def test_a_client_without_a_certificate_is_not_let_in(connect, files):
     fails(connect(aerospike_tls(files["ca"], None, None)), "connect")
 
@@ -110,6 +124,80 @@ def test_a_client_without_tls_is_not_let_in(connect):
 
 def test_a_certificate_that_cannot_be_read_is_a_failure_that_says_so(connect, files):
     fails(connect(aerospike_tls(files["ca"], files["junk"], None)), "tls")
+
+
+@pytest.fixture
+def renewing(tmp_path, monkeypatch):
+    """A cluster whose authority and certificates are renewed, and a store that looks at each call whether they are."""
+    monkeypatch.setattr(aerospike_client, "_LOOK", 0)
+    authority = Authority(tmp_path)
+    tls = aerospike_tls(authority.ca_cert, authority.issue("client.pem"), None)
+    with Cluster.running(2, tls=authority.server(NAME), tls_name=NAME) as cluster:
+        hosts = [("127.0.0.1", cluster.nodes[0].port, NAME)]
+        store = AerospikeStore(hosts, namespace="orders_ns", timeout=1, replication_factor=2, tls=tls)
+        yield authority, cluster, store
+        store.close()
+
+
+USED, UNUSED = "the new ones are in use", "the old ones stay in use"
+
+
+def write_until(store, condition):
+    """Batches without pause, none of which may fail."""
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        store.write([record(new_key()) for _ in range(20)])
+
+
+def write_for(store, seconds):
+    until = time.monotonic() + seconds
+    write_until(store, lambda: time.monotonic() > until)
+
+
+def try_until(store, condition):
+    """The same, however many fail."""
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        with suppress(StoreUnavailable):
+            store.write([record(new_key())])
+
+
+def test_certificates_are_renewed_under_load_and_no_batch_fails(renewing, caplog):
+    caplog.set_level(logging.INFO)
+    authority, _, store = renewing
+    write_for(store, 0.1)
+    authority.issue("client.pem")
+    write_until(store, lambda: USED in caplog.text)
+    # Meanwhile the old client ends.
+    write_for(store, 2.5)
+    authority.issue("client.pem")
+    write_until(store, lambda: caplog.text.count(USED) == 2)
+
+
+def test_a_new_authority_is_believed_without_a_restart(renewing, caplog):
+    caplog.set_level(logging.INFO)
+    authority, cluster, store = renewing
+    write_for(store, 0.1)
+    authority.renew()
+    cluster.tls = authority.server(NAME)
+    for node in cluster.nodes:
+        node.kill()
+        node.start()
+    try_until(store, lambda: f"{UNUSED}: no node lets us in" in caplog.text)
+    authority.issue("client.pem")
+    try_until(store, lambda: USED in caplog.text)
+    write_for(store, 0.1)
+
+
+def test_certificates_that_are_no_use_leave_the_old_ones_in_use_and_are_complained_of_once(renewing, caplog):
+    authority, _, store = renewing
+    write_for(store, 0.1)
+    (authority.ca_cert.parent / "client.pem").write_text("being written")
+    write_until(store, lambda: UNUSED in caplog.text)
+    write_for(store, 0.3)
+    assert caplog.text.count(UNUSED) == 1
 
 
 @pytest.mark.django_db

@@ -147,6 +147,24 @@ class TestTls:
         store.write([record(key)])
         assert list(store.read([key])) == [key]
 
+    def test_a_renewed_certificate_serves_the_next_connection_and_those_that_stand_stay(
+        self, connect, tmp_path, client_cert, port
+    ):
+        store = connect(ca_cert=tmp_path / "ca.pem", client_cert=client_cert)
+        store.ping()
+        good = client_cert.read_bytes()
+        client_cert.write_text("being written")
+        store.ping()
+        other = tmp_path / "other.pem"
+        other.write_bytes(good)
+        tls = {"ssl_ca_certs": tmp_path / "ca.pem", "ssl_certfile": other, "ssl_keyfile": other}
+        with redis.Redis(port=port, ssl=True, **tls) as operator:
+            operator.client_kill_filter(_type="normal", skipme=True)
+        with pytest.raises(StoreUnavailable):
+            store.ping()
+        client_cert.write_bytes(good)
+        store.ping()
+
     def test_a_client_without_a_certificate_is_not_let_in(self, connect, tmp_path):
         with pytest.raises(StoreUnavailable):
             connect(ca_cert=tmp_path / "ca.pem").ping()
