@@ -19,8 +19,9 @@ from orders.lifecycle import ROUTABLE
 from orders.models import Order
 from routing import ledger
 from routing.forms import RouteByHandForm
-from routing.manual import Refused, route_by_hand
+from routing.manual import route_by_hand
 from routing.models import Outcome
+from routing.operations import Refused
 
 # Each is a transaction of its own, and a person waits for the answer.
 MOST_AT_ONCE = 200

@@ -11,7 +11,7 @@ from django.db import connection, connections
 from orders import halts
 from orders.models import Order, OrderEvent
 from routing import manual
-from routing.manual import Refused
+from routing.operations import Refused
 from routing.models import OrderRoute
 from tests.acceptance.system import system, wait_until
 from tests.builders import body

@@ -134,6 +134,13 @@ class ModelOrder:
         self.events.append(Event.CANCELED)
         return True
 
+    def execute(self) -> bool:
+        if not may_become(self.status, Status.EXECUTED):
+            return False
+        self.status = Status.EXECUTED
+        self.events.append(Event.EXECUTED)
+        return True
+
     def clear_review(self) -> bool:
         if self.live or not self.review:
             return False

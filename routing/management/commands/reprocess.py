@@ -11,6 +11,7 @@ from orders import halts
 from orders.management.runbook import RunbookCommand, add_operator_arguments, cell, operator, order_id
 from orders.models import Order
 from routing import manual
+from routing.operations import Refused
 
 
 class Command(RunbookCommand):
@@ -30,7 +31,7 @@ class Command(RunbookCommand):
             manual.retry_now(order_id, reason=reason, actor=actor)
         except Order.DoesNotExist:
             raise CommandError(f"There is no order {order_id} in SQL.") from None
-        except manual.Refused as refusal:
+        except Refused as refusal:
             raise CommandError(f"{refusal}.") from None
         halted = [halt.reason for halt in halts.holding(Order.objects.get(pk=order_id))]
         if options["json"]:

@@ -1,17 +1,18 @@
 """What a person does with an order: all of it or nothing, with name and reason."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from uuid import uuid4
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from orders import book, halts, status_cache
 from orders.models import Order, OrderEvent
 from orders.sql import Sql
 from routing import claims, decisions, manual, publications
 from routing.decisions import Parking
-from routing.manual import Refused
+from routing.operations import Refused
 from routing.models import OrderRoute, Outcome
 from tests.builders import arrival, attempt
 
@@ -53,6 +54,10 @@ def story():
 
 def route(route="LSE-DESK", reason="client called", actor="ann"):
     manual.route_by_hand("ORD-1", route=route, reason=reason, actor=actor)
+
+
+def execute():
+    return manual.execute("ORD-1", actor="venue")
 
 
 def test_a_manual_route_is_decided_told_cleared_cached_and_due_for_publication(in_review, sql):
@@ -171,9 +176,63 @@ def test_a_canceled_order_is_final(in_review, sql):
     assert Order.objects.get().status == "CANCELED"
     assert claims.claim_due(sql, limit=9, hold=30, actor="machine") == []
     assert story()[-1] == ("CANCELED", "ann", "client withdrew")
-    for act in (route, lambda: manual.cancel("ORD-1", reason="again", actor="ann")):
+    for act in (route, execute):
         with pytest.raises(Refused, match="is CANCELED"):
             act()
+
+
+def test_to_cancel_once_more_changes_nothing(in_review):
+    assert manual.cancel("ORD-1", reason="client withdrew", actor="ann")
+    before = story()
+    assert not manual.cancel("ORD-1", reason="again", actor="bob")
+    assert story() == before
+
+
+def test_a_routed_order_is_executed_once(in_review):
+    route()
+    assert execute()
+    assert not execute()
+    assert Order.objects.get().status == "EXECUTED"
+    assert story()[-2:] == [("ROUTED", "ann", "client called"), ("EXECUTED", "venue", "")]
+    assert '"status":"EXECUTED"' in status_cache.from_settings().get("ORD-1")
+    for act in (route, lambda: manual.cancel("ORD-1", reason="late", actor="ann")):
+        with pytest.raises(Refused, match="is EXECUTED"):
+            act()
+
+
+def test_an_order_that_is_not_routed_is_not_executed(in_review):
+    with pytest.raises(Refused, match="is PENDING_ROUTE; only ROUTED orders become EXECUTED"):
+        execute()
+    assert len(story()) == 3
+
+
+def test_an_execution_leaves_a_review_mark_for_the_person_it_waits_for(in_review, sql):
+    route()
+    book.require_review(sql, ["ORD-1"], reason="other content came", actor="machine")
+    execute()
+    order = Order.objects.get()
+    assert (order.status, order.needs_review, order.review_reason) == ("EXECUTED", True, "other content came")
+
+
+def test_an_order_that_another_transaction_holds_is_said_to_be_busy(in_review):
+    def hold(told, done):
+        with transaction.atomic():
+            Order.objects.select_for_update().get()
+            told.set()
+            done.wait(10)
+        connections.close_all()
+
+    told, done = Event(), Event()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(hold, told, done)
+        told.wait(10)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = 50")
+        with pytest.raises(Refused, match="being changed by someone else"):
+            route()
+        done.set()
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")
 
 
 def test_a_cleared_review_gives_a_parked_order_back_to_the_machine(in_review, sql):
