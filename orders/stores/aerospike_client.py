@@ -79,7 +79,7 @@ class OpenClient:
         if not self._files or self._renewing or now - self._looked_at < _LOOK:
             return False
         self._looked_at = now
-        return _signatures(self._files) != self._read
+        return _signatures(self._files) != self._read  # compares no guess: times of files
 
     def _open(self, opening: Future[aerospike.Client]) -> None:
         listen()

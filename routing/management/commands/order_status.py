@@ -15,7 +15,7 @@ from orders.api.exact_json import Time
 from orders.api.serializers import OrderEventSerializer, OrderSerializer
 from orders.management.runbook import RunbookCommand, cell, order_id
 from orders.models import AuditEntry, Halt, Order
-from routing.api.views import OrderRouteSerializer
+from routing.api.views import RouteDiagnosisSerializer
 from routing.dossier import Dossier, dossier
 
 
@@ -74,7 +74,7 @@ class Command(RunbookCommand):
         self.show(self._order(found, order))
         self.show_beside(
             self._rows("Halts that keep it from being routed", _HaltRow(found.halts, many=True).data),
-            self._rows("Routes", OrderRouteSerializer(found.routes, many=True).data),
+            self._rows("Routes", RouteDiagnosisSerializer(found.routes, many=True).data),
             self._rows("Events", OrderEventSerializer(found.events, many=True).data),
             self._rows("Audit", _AuditRow(found.audit, many=True).data),
         )
@@ -123,7 +123,7 @@ def _as_json(found: Dossier) -> dict[str, Any]:
             ],
         },
         "halts": _HaltRow(found.halts, many=True).data,
-        "routes": OrderRouteSerializer(found.routes, many=True).data,
+        "routes": RouteDiagnosisSerializer(found.routes, many=True).data,
         "events": OrderEventSerializer(found.events, many=True).data,
         "audit": _AuditRow(found.audit, many=True).data,
     }

@@ -14,7 +14,7 @@ from django.db.models import CheckConstraint, Model, UniqueConstraint
 
 from consumers.models import DeliveryAttempt, RejectedMessage
 from orders.lifecycle import Event, Status
-from orders.models import AuditEntry, Halt, Order, OrderEvent
+from orders.models import ApiToken, AuditEntry, Halt, Order, OrderEvent
 from routing.models import OrderRoute
 from tests.book_rows import CREATED_AT, claimed, order_in_book, parked_order, routed_order
 
@@ -69,6 +69,15 @@ def an_audit_entry(**fields: Any) -> Callable[[], object]:
     return lambda: AuditEntry.objects.create(**row)
 
 
+def api_tokens(*tokens: dict[str, Any]) -> Callable[[], object]:
+    def write() -> None:
+        for number, token in enumerate(tokens):
+            fields = {"name": "desk", "prefix": "oe_", "digest": bytes([number]) * 32, "scopes": ["read"]}
+            ApiToken.objects.create(**(fields | {"created_by": "sue", "expires_at": NOW} | token))
+
+    return write
+
+
 ACCEPTED = {"outcome": "ACCEPTED", "route": "NYSE"}
 MANUAL = {"outcome": "MANUAL", "route": "NYSE", "reason": "client asked"}
 
@@ -116,6 +125,12 @@ REFUSED: dict[str, list[Callable[[], object]]] = {
     "delivery_attempts_once": [twice_tried],
     "halts_one_scope": [a_halt(symbol="AAPL", counterparty="ACME")],
     "halts_has_reason": [a_halt(reason="")],
+    "api_tokens_name_unique": [api_tokens({}, {})],
+    "api_tokens_scopes_known": [api_tokens({"scopes": []}), api_tokens({"scopes": ["read", "everything"]})],
+    "api_tokens_revoked_by_someone": [
+        api_tokens({"revoked_at": NOW}),
+        api_tokens({"revoked_by": "sue"}),
+    ],
     "audit_entries_say_who_and_what": [an_audit_entry(actor=""), an_audit_entry(action="")],
     "rejected_messages_reason_known": [rejected({"reason": "BORING"})],
     "rejected_messages_state_known": [rejected({"state": "LOST", "decided_at": NOW, "decided_by": "sue"})],
