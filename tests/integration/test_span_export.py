@@ -11,7 +11,9 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from order_entry_project import span_export
 from order_entry_project.config import Telemetry
 from order_entry_project.span_export import BATCH, QUEUE, LazyBatches
+from tests.mutual_tls import Authority
 from tests.otlp import Collector, collector
+from tests.tcp_proxy import TcpProxy
 
 OUTAGES = {
     "refused": Collector.refuse,
@@ -166,3 +168,39 @@ def test_an_error_that_has_its_type_keeps_it(sink, tracer):
 def test_a_span_that_holds_nothing_of_the_kind_is_sent_as_it_is():
     span = ReadableSpan("SQL Write", attributes={"db.operation.name": "place"})
     assert span_export.discreet(span) is span
+
+
+@pytest.fixture
+def secured(sink, tmp_path, monkeypatch):
+    """The collector behind mutual TLS: its proxy, and what a client of it needs."""
+    monkeypatch.setattr(span_export, "PATIENCE", 5)
+    authority = Authority(tmp_path)
+    files = {"ca_cert": authority.ca_cert, "client_cert": authority.issue("client.pem")}
+    with TcpProxy(int(sink.url.rpartition(":")[2]), tls=authority.server()) as proxy:
+        yield Telemetry(otlp_endpoint=f"https://localhost:{proxy.port}", otlp_timeout=1, **files)
+
+
+def send(config):
+    batches = LazyBatches(config)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(batches)
+    provider.get_tracer("test").start_span("over TLS").end()
+    batches.shutdown()
+
+
+def test_a_collector_over_mutual_tls_knows_us_by_our_certificate(sink, secured):
+    send(secured)
+    assert [span.name for span in sink.spans()] == ["over TLS"]
+
+
+@pytest.mark.parametrize("without", ["ca_cert", "client_cert"])
+def test_where_one_side_does_not_believe_the_other_no_span_is_sent(sink, secured, caplog, without):
+    send(secured.model_copy(update={without: None}))
+    assert sink.posts == 0
+    assert "Traces are not delivered" in caplog.text
+
+
+def test_a_certificate_that_is_not_there_is_named(sink, secured, caplog, tmp_path):
+    send(secured.model_copy(update={"client_cert": tmp_path / "absent.pem"}))
+    assert "absent.pem" in caplog.text
+    assert "Traces are not delivered" in caplog.text

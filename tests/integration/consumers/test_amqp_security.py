@@ -15,6 +15,7 @@ from consumers.transport import Outcome
 from order_entry_project.preflight import broker as preflight
 from order_entry_project.preflight.finding import Finding
 from order_entry_project.preflight.run import run
+from tests.certificates import both, ending
 from tests.integration.consumers.benches import Bench, amqp_bench
 from tests.integration.consumers.test_amqp import first_reason
 from tests.integration.consumers.test_transport_contract import numbered
@@ -38,7 +39,7 @@ _USER = "order-entry-tls"
 
 @dataclass
 class TlsBroker:
-    """`folder` holds ca.pem, client.pem (with its key), client-only.pem and client.key, stranger.pem."""
+    """`folder` holds ca.pem, client.pem (with its key), client-only.pem and client.key, stranger.pem, ended.pem."""
 
     broker: Broker
     port: int
@@ -63,6 +64,7 @@ def tls(rabbitmq: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     client.cert_chain_pems[0].write_to_path(folder / "client-only.pem")
     client.private_key_pem.write_to_path(folder / "client.key")
     trustme.CA().issue_cert("stranger").private_key_and_cert_chain_pem.write_to_path(folder / "stranger.pem")
+    both(ending(authority, "client.test", days=-1, user=_USER), folder / "ended.pem")
     port = free_port()
     config = _CONFIG.format(port=port, folder=folder)
     with broker(folder, more_config=config, plugins="[rabbitmq_auth_mechanism_ssl].") as started:
@@ -119,8 +121,11 @@ def test_a_broker_of_an_unknown_authority_is_refused(bench: Bench, tls: TlsBroke
     assert "certificate verify failed" in first_reason(bench)
 
 
-def test_a_stranger_is_refused_by_the_broker(bench: Bench, tls: TlsBroker):
-    secure(bench, tls, client_cert=tls.folder / "stranger.pem")
+@pytest.mark.parametrize("certificate", ["stranger.pem", "ended.pem", None])
+def test_whoever_has_no_certificate_in_force_is_refused_by_the_broker(
+    bench: Bench, tls: TlsBroker, certificate: str | None
+):
+    secure(bench, tls, client_cert=certificate and tls.folder / certificate)
     assert first_reason(bench)
 
 
