@@ -104,7 +104,7 @@ WEB_DATABASE_OPTIONS = {
         "max_waiting": 5,
         # Seconds until a lost connection is given up and the next request tries anew: the pause between two
         # attempts doubles, and would in the end be as long as the outage was.
-        "reconnect_timeout": 5,
+        "reconnect_timeout": 2,
     },
     # Seconds until a server that stands still is given up: it does not serve its own time-outs.
     "patience": 12,

@@ -18,10 +18,10 @@ import pytest
 import requests
 
 from order_entry_project.config import BASE_DIR
-from order_entry_project.embedded.postgres import USER, EmbeddedPostgres
 from order_entry_project.embedded.processes import Child
 from tests.ports import free_port
 from tests.servers.postgres import fresh_database
+from tests.tcp_proxy import TcpProxy
 
 LOGIN = ("anna", "correct horse battery")
 NEW = b'{"orderId": "TEST-001", "symbol": "MSFT", "side": "SELL", "quantity": 50, "price": 420.00}'
@@ -192,30 +192,29 @@ def test_a_configuration_that_check_refuses_is_not_served(database, tmp_path):
     assert "safeguard.sql_api_key is not set, but Safeguard is to give credentials." in refused.stderr
 
 
-def test_without_sql_it_says_so_stays_alive_and_comes_back(tmp_path):
-    server = EmbeddedPostgres(tmp_path / "postgresql", settings={"fsync": "off"})
-    env = {
-        "ORDER_ENTRY__DATABASE__SQL_HOST": str(server.socket),
-        "ORDER_ENTRY__DATABASE__SQL_USER": USER,
-        "ORDER_ENTRY__DATABASE__CONNECTION_TIMEOUT": "2s",
-    }
-    with server:
-        server.create_database("trading_orders")
-        manage(env, "migrate", "--verbosity=0", "--skip-checks")
-    with web(env, tmp_path) as url:
-        with server:
+def test_without_sql_it_says_so_stays_alive_and_comes_back(database, tmp_path):
+    with TcpProxy(f"{database.host}/.s.PGSQL.5432") as line:
+        line.refuse()
+        env = database.env | {
+            "ORDER_ENTRY__DATABASE__SQL_HOST": "127.0.0.1",
+            "ORDER_ENTRY__DATABASE__SQL_PORT": str(line.port),
+            "ORDER_ENTRY__DATABASE__CONNECTION_TIMEOUT": "2s",
+        }
+        with web(env, tmp_path) as url:
+            line.accept()
             awaited(lambda: requests.get(f"{url}/health/ready", timeout=5).ok)
             assert requests.get(f"{url}/order/NONE", timeout=10).status_code == 404
-        with ThreadPoolExecutor(40) as callers:
-            asked = [callers.submit(requests.get, f"{url}/order/NONE", timeout=30) for _ in range(40)]
-            began = time.monotonic()
-            assert requests.get(f"{url}/health/live", timeout=5).ok
-            assert time.monotonic() - began < 2
-            answers = [call.result() for call in asked]
-        assert {answer.status_code for answer in answers} == {503}
-        assert all(answer.headers["Retry-After"] for answer in answers)
-        health = requests.get(f"{url}/health", timeout=5)
-        assert (health.status_code, health.json()["components"]["sql"]) == (503, "DOWN")
-        with server:
+            line.refuse()
+            with ThreadPoolExecutor(40) as callers:
+                asked = [callers.submit(requests.get, f"{url}/order/NONE", timeout=30) for _ in range(40)]
+                began = time.monotonic()
+                assert requests.get(f"{url}/health/live", timeout=5).ok
+                assert time.monotonic() - began < 2
+                answers = [call.result() for call in asked]
+            assert {answer.status_code for answer in answers} == {503}
+            assert all(answer.headers["Retry-After"] for answer in answers)
+            health = requests.get(f"{url}/health", timeout=5)
+            assert (health.status_code, health.json()["components"]["sql"]) == (503, "DOWN")
+            line.accept()
             awaited(lambda: requests.get(f"{url}/order/NONE", timeout=10).status_code == 404, patience=15)
             awaited(lambda: requests.get(f"{url}/health/ready", timeout=5).ok, patience=15)
