@@ -11,10 +11,12 @@ from django.conf import settings
 from orders.tls import TlsFiles
 from routing.breaker import Breaker, State
 from routing.dispatch import Dispatcher, Settled
+from routing.limits import Limits
 from routing.metrics import router_breaker_open, router_calls_in_flight
 from routing.policy import Policy
 from routing.registry import Registry, RouterEndpoint
 from routing.router import RouterClient
+from routing.screening import Screening
 
 if TYPE_CHECKING:
     from orders.sql import Sql
@@ -43,6 +45,7 @@ class Routing:
     ) -> None:
         """`on_ready`: called once, when the registry has answered or failed for the first time."""
         router, registry = settings.CONFIG.router, settings.CONFIG.service_registry
+        limits = Limits(**settings.CONFIG.limits.model_dump())
         self._client = RouterClient(
             reactor, timeout=router.timeout, in_flight=router.in_flight, tls=TlsFiles.of(router)
         )
@@ -75,6 +78,7 @@ class Routing:
             actor=actor,
             on_settled=on_settled,
             passed=passed,
+            screening=Screening(sql, limits) if limits.any else None,
         )
 
     def start(self) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from routing.reactor import Reactor
     from routing.registry import RouterEndpoint
     from routing.router import RouterClient
+    from routing.screening import Screening
     from routing.sql_gate import SqlGate
 
 _parked = {whom: orders_parked.labels(whom) for whom in ("machine", "person")}
@@ -89,9 +90,11 @@ class Dispatcher:
         actor: str,
         on_settled: Callable[[list[Settled]], None],
         passed: Callable[[str], None],
+        screening: Screening | None = None,
     ) -> None:
         self._reactor = reactor
         self._sql = sql
+        self._screening = screening
         self._gate = gate
         self._policy = policy
         self._calls = Calls(router, endpoint, policy=policy, breaker=breaker, on_answer=self._answered)
@@ -99,6 +102,7 @@ class Dispatcher:
         self._actor = actor
         self._on_settled = on_settled
         self._passed = passed
+        self._submitted: list[Claimed] = []  # not yet looked at
         self._waiting: deque[Claimed] = deque()
         self._retrying: set[Claimed] = set()
         self._answers: list[Attempt] = []
@@ -112,7 +116,7 @@ class Dispatcher:
     @property
     def free(self) -> int:
         """How many more orders may be claimed: nobody claims more than it has free call slots for."""
-        spoken_for = len(self._waiting) + len(self._retrying)
+        spoken_for = len(self._submitted) + len(self._waiting) + len(self._retrying)
         return 0 if self._draining else max(0, self._calls.free - spoken_for)
 
     @property
@@ -124,6 +128,7 @@ class Dispatcher:
     def idle(self) -> bool:
         return not (
             self._calls.in_flight
+            or self._submitted
             or self._waiting
             or self._retrying
             or self._answers
@@ -132,7 +137,7 @@ class Dispatcher:
         )
 
     def submit(self, claimed: Iterable[Claimed]) -> None:
-        self._waiting.extend(claimed)
+        self._submitted.extend(claimed)
         self._soon()
 
     def published(self, attempt_id: UUID) -> None:
@@ -167,11 +172,20 @@ class Dispatcher:
         try:
             self._settle_accepted()
             self._settle_failed()
+            self._admit()
             self._start_calls()
             self._park()
             self._write_marks()
         except SqlUnavailable as error:
             self._gate.close(error)
+
+    def _admit(self) -> None:
+        """Let what was submitted be called for, unless it exceeds a limit."""
+        if self._screening and self._submitted and not self._draining:
+            self._submitted, held_back = self._screening.screened(self._submitted)
+            self._parkings += held_back
+        self._waiting.extend(self._submitted)
+        self._submitted = []
 
     def _start_calls(self) -> None:
         if self._draining:
@@ -201,6 +215,8 @@ class Dispatcher:
             )
         self._published.clear()
         orders_routed.inc(len(changes))
+        if self._screening:
+            self._screening.routed(attempt.work.order for attempt in accepted)
         self._passed("settle")
         late = [attempt for attempt in accepted if attempt.id not in changes]
         if late:

@@ -20,6 +20,7 @@ from yaml.constructor import ConstructorError
 from order_entry_project.config import place
 from order_entry_project.config.api import Api
 from order_entry_project.config.database import Database
+from order_entry_project.config.limits import Limits
 from order_entry_project.config.mq import Mq
 from order_entry_project.config.place import (
     BASE_DIR,
@@ -48,6 +49,7 @@ __all__ = [
     "ConfigError",
     "Database",
     "Idempotency",
+    "Limits",
     "Logs",
     "Mq",
     "Redis",

@@ -15,6 +15,7 @@ from pydantic_settings import (
 from order_entry_project.config import place
 from order_entry_project.config.api import Api
 from order_entry_project.config.database import Database
+from order_entry_project.config.limits import Limits
 from order_entry_project.config.mq import Mq
 from order_entry_project.config.overheard import overheard
 from order_entry_project.config.routing import Router, ServiceRegistry
@@ -46,6 +47,7 @@ class Config(BaseSettings):
     idempotency: Idempotency = Idempotency()
     service_registry: ServiceRegistry = ServiceRegistry()
     router: Router = Router()
+    limits: Limits = Limits()
     logs: Logs = Logs()
     telemetry: Telemetry = Telemetry()
     api: Api = Api()
