@@ -30,11 +30,17 @@ def sink():
 
 
 @pytest.fixture
-def batches(sink, monkeypatch):
+def patience():
+    """Of an export, seconds."""
+    return 0.3
+
+
+@pytest.fixture
+def batches(sink, monkeypatch, patience):
     """On their way to `sink`; an ending process has half a second."""
     monkeypatch.setattr(span_export, "PATIENCE", 0.5)
     monkeypatch.setattr(span_export, "DELAY", 0.05)
-    made = LazyBatches(Telemetry(otlp_endpoint=sink.url, otlp_timeout=0.3))
+    made = LazyBatches(Telemetry(otlp_endpoint=sink.url, otlp_timeout=patience))
     yield made
     made.shutdown()
 
@@ -88,6 +94,7 @@ def test_an_outage_costs_spans_and_neither_memory_nor_time(sink, batches, tracer
     assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
 
 
+@pytest.mark.parametrize("patience", [30])  # one batch is on its way all the time
 def test_the_newest_spans_outlast_an_outage_in_a_queue_that_is_bounded(sink, batches, tracer):
     sink.hang()
     make(tracer, BATCH)
