@@ -51,13 +51,15 @@ placed AS (
            CASE WHEN NOT halted THEN statement_timestamp() + %(hold)s * interval '1 second' END
     FROM arrived ORDER BY order_id COLLATE "C"
     ON CONFLICT (order_id) DO NOTHING
-    RETURNING order_id, version, placed_at
+    RETURNING order_id, version, placed_at, digest
 ),
 told AS (
-    INSERT INTO order_events (order_id, sequence, event, actor, reason, at)
-    SELECT order_id, 1, 'PLACED', %(actor)s, '', placed_at FROM placed
+    -- Each bears the hash before it, where that is known: the trigger that chains them need not look it up.
+    INSERT INTO order_events (order_id, sequence, event, actor, reason, at, hash)
+    SELECT order_id, 1, 'PLACED', %(actor)s, '', placed_at, digest FROM placed
     UNION ALL
-    SELECT order_id, 2, 'PENDING_ROUTE', %(actor)s, 'routing is halted', placed_at FROM placed WHERE version = 2
+    SELECT order_id, 2, 'PENDING_ROUTE', %(actor)s, 'routing is halted', placed_at, NULL
+    FROM placed WHERE version = 2
 )
 SELECT order_id, placed_at, version = 2 FROM placed
 """  # noqa: S608 - composed of constants

@@ -121,6 +121,10 @@ class OrderEvent(models.Model):
     actor = models.CharField(max_length=150, help_text="who: a user, or the part of the machine")
     reason = models.TextField(db_default="", help_text="why")
     at = models.DateTimeField(db_default=Now())
+    # Written by a trigger, whatever is given here.
+    hash = models.BinaryField(
+        editable=False, help_text="SHA-256 over the content and the hash before, see evidence.py"
+    )
 
     class Meta:
         db_table = "order_events"
@@ -209,6 +213,31 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.subject}"
+
+
+class AuditAnchor(models.Model):
+    """All events of a span of time as one hash, to be kept outside the database too; see evidence.py. Append-only."""
+
+    since = models.DateTimeField(null=True, help_text="events from then on; empty: from the beginning")
+    until = models.DateTimeField(help_text="events before then")
+    events = models.BigIntegerField(help_text="how many there are in this time")
+    orders = models.BigIntegerField(help_text="of how many orders")
+    root = models.BinaryField(help_text="of the Merkle tree over each of these orders' last hash")
+    made_at = models.DateTimeField()
+    made_by = models.CharField(max_length=150)
+    hash = models.BinaryField(help_text="SHA-256 over all this and the anchor before")
+
+    class Meta:
+        db_table = "audit_anchors"
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            # Each goes on where the one before ends: of two that are made at once, one is refused.
+            models.UniqueConstraint(fields=["since"], name="audit_anchors_go_on_once", nulls_distinct=False),
+            models.CheckConstraint(name="audit_anchors_span_time", condition=Q(until__gt=models.F("since"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"anchor {self.pk} until {self.until:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class ApiToken(models.Model):

@@ -17,7 +17,16 @@ from django.conf import settings
 from orders import avro, json_body
 from orders.invalid import InvalidOrder, Reason, shown
 
-__all__ = ["MAX_BODY", "InvalidOrder", "Reason", "ValidatedOrder", "decode", "digest_of", "validate"]
+__all__ = [
+    "MAX_BODY",
+    "InvalidOrder",
+    "Reason",
+    "ValidatedOrder",
+    "content_of",
+    "decode",
+    "digest_of",
+    "validate",
+]
 
 MAX_BODY = 256 * 1024
 
@@ -112,14 +121,36 @@ def digest_of(
     counterparty: str | None,
     created_at: datetime | None,
 ) -> bytes:
-    """SHA-256 of these six as a JSON list: numbers with eight decimals, times in UTC, null what is absent.
+    """SHA-256 of the content, see `content_of`.
 
     Two messages with the same digest say the same, however they are written. `created_at` is as received:
     None when the sender gave none.
     """
+    content = content_of(
+        symbol=symbol,
+        side=side,
+        quantity=quantity,
+        price=price,
+        counterparty=counterparty,
+        created_at=created_at,
+    )
+    return sha256(content).digest()
+
+
+def content_of(
+    *,
+    symbol: str,
+    side: str,
+    quantity: Decimal,
+    price: Decimal,
+    counterparty: str | None,
+    created_at: datetime | None,
+) -> bytes:
+    """These six as a JSON list: numbers with eight decimals, times in UTC, null what is absent."""
     instant = created_at and created_at.astimezone(UTC)
-    content = [symbol, side, _to_scale(quantity, _SCALE), _to_scale(price, _SCALE), counterparty, instant]
-    return sha256(_canonical(content)).digest()
+    return _canonical(
+        [symbol, side, _to_scale(quantity, _SCALE), _to_scale(price, _SCALE), counterparty, instant]
+    )
 
 
 def _order(fields: dict[str, Any], received_at: datetime) -> ValidatedOrder:

@@ -77,8 +77,11 @@ decided AS (
     FROM routed r JOIN attempt a ON a.id = r.id
 ),
 told AS (
-    INSERT INTO order_events (order_id, sequence, event, actor, at)
-    SELECT order_id, version, 'ROUTED', %(actor)s, statement_timestamp() FROM routed
+    INSERT INTO order_events (order_id, sequence, event, actor, at, hash)
+    SELECT r.order_id, r.version, 'ROUTED', %(actor)s, statement_timestamp(),
+           -- The hash before, as in place.
+           (SELECT e.hash FROM order_events e WHERE e.order_id = r.order_id AND e.sequence = r.version - 1)
+    FROM routed r
 ),
 marked AS ({MARK})
 SELECT id, version, statement_timestamp() FROM routed

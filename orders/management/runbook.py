@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
 import socket
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -131,6 +132,21 @@ def duration(text: str) -> float:
         return durations.seconds(text)
     except ValueError as error:
         raise ArgumentTypeError(f"{error}, got {text!r}") from None
+
+
+def moment(text: str) -> datetime:
+    """A time, given as such or as how long ago it was."""
+    with contextlib.suppress(ValueError, OverflowError):
+        return datetime.now(UTC) - timedelta(seconds=durations.seconds(text))
+    try:
+        named = datetime.fromisoformat(text)
+    except ValueError:
+        named = datetime.min  # noqa: DTZ901 - stands for none
+    if named.tzinfo is None:
+        raise ArgumentTypeError(
+            f"expected 2h, 3d or a time with its zone, 2026-02-14T10:30:00Z; got {text!r}"
+        )
+    return named
 
 
 def count(least: int, most: int) -> Callable[[str], int]:

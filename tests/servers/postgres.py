@@ -21,6 +21,7 @@ TEMPLATE = "migrated"
 # Its members, and they alone, are asked for their passwords.
 PASSWORD_GROUP = "asked_for_passwords"
 _OF_ORDERS = (
+    "audit_anchors",
     "order_routes",
     "order_events",
     "orders",

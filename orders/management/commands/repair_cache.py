@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,10 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from orders import cache_repair, durations
+from orders import cache_repair
 from orders.cache_repair import Repair
 from orders.documents import time_text
-from orders.management.runbook import RunbookCommand, count
+from orders.management.runbook import RunbookCommand, count, moment
 
 
 class Command(RunbookCommand):
@@ -29,7 +29,7 @@ class Command(RunbookCommand):
         )
         parser.add_argument(
             "--since",
-            type=_moment,
+            type=moment,
             help="only orders changed since then: a time (2026-02-14T10:30:00Z) or how long ago (2h); "
             "none: as long ago as a record lives (aerospike.ttl_seconds)",
         )
@@ -70,19 +70,3 @@ class Command(RunbookCommand):
         ):
             table.add_row(label, f"{value:,}")
         self.show(table)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.now(UTC) - timedelta(seconds=durations.seconds(text))
-    except (ValueError, OverflowError):
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = datetime.min  # noqa: DTZ901 - stands for none
-    if moment.tzinfo is None:
-        raise ArgumentTypeError(
-            f"expected 2h, 3d or a time with its zone, 2026-02-14T10:30:00Z; got {text!r}"
-        )
-    return moment

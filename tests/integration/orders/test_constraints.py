@@ -14,7 +14,7 @@ from django.db.models import CheckConstraint, Model, UniqueConstraint
 
 from consumers.models import DeliveryAttempt, RejectedMessage
 from orders.lifecycle import Event, Status
-from orders.models import ApiToken, AuditEntry, Halt, Order, OrderEvent
+from orders.models import ApiToken, AuditAnchor, AuditEntry, Halt, Order, OrderEvent
 from routing.models import OrderRoute
 from tests.book_rows import CREATED_AT, claimed, order_in_book, parked_order, routed_order
 
@@ -78,6 +78,11 @@ def api_tokens(*tokens: dict[str, Any]) -> Callable[[], object]:
     return write
 
 
+def an_anchor(**fields: Any) -> Callable[[], object]:
+    row = {"until": NOW, "events": 2, "orders": 1, "root": bytes(32), "made_at": NOW, "made_by": "x"} | fields
+    return lambda: AuditAnchor.objects.create(**row, hash=bytes(32))
+
+
 ACCEPTED = {"outcome": "ACCEPTED", "route": "NYSE"}
 MANUAL = {"outcome": "MANUAL", "route": "NYSE", "reason": "client asked"}
 
@@ -132,6 +137,8 @@ REFUSED: dict[str, list[Callable[[], object]]] = {
         api_tokens({"revoked_by": "sue"}),
     ],
     "audit_entries_say_who_and_what": [an_audit_entry(actor=""), an_audit_entry(action="")],
+    "audit_anchors_go_on_once": [lambda: (an_anchor()(), an_anchor()())],
+    "audit_anchors_span_time": [an_anchor(since=NOW)],
     "rejected_messages_reason_known": [rejected({"reason": "BORING"})],
     "rejected_messages_state_known": [rejected({"state": "LOST", "decided_at": NOW, "decided_by": "sue"})],
     "rejected_messages_decided_by_someone": [
@@ -206,6 +213,17 @@ def test_what_people_did_stays_on_record(statement):
     with pytest.raises(ProgrammingError, match="audit_entries is append-only"), transaction.atomic():
         run(statement)
     assert AuditEntry.objects.get().actor == "sue"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE audit_anchors SET orders = 2", "DELETE FROM audit_anchors", "TRUNCATE audit_anchors"],
+)
+def test_an_anchor_stays_where_it_is(statement):
+    an_anchor()()
+    with pytest.raises(ProgrammingError, match="audit_anchors is append-only"), transaction.atomic():
+        run(statement)
+    assert AuditAnchor.objects.get().orders == 1
 
 
 def run(statement: str) -> None:

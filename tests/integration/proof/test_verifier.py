@@ -120,7 +120,7 @@ DAMAGE_IN_SQL = {
         "P6", "events of order ORD-A are numbered 1, 3",
     ),
     "a change has two events": (
-        ["INSERT INTO order_events (order_id, sequence, event, actor) VALUES ('ORD-A', 3, 'ROUTED', 'x')",
+        ["INSERT INTO order_events (order_id, sequence, event, actor, hash) VALUES ('ORD-A', 3, 'ROUTED', 'x', '')",
          "UPDATE orders SET version = 3 WHERE order_id = 'ORD-A'"],
         "P6", "ORD-A went from ROUTED to ROUTED",
     ),
@@ -135,7 +135,7 @@ DAMAGE_IN_SQL = {
         "P6", "ORD-A waits for a person, its events say otherwise",
     ),
     "a review was asked for twice": (
-        ["INSERT INTO order_events (order_id, sequence, event, actor) VALUES ('ORD-C', 4, 'REVIEW_REQUIRED', 'x')",
+        ["INSERT INTO order_events SELECT 4, 'REVIEW_REQUIRED', 'x', '', now(), 'ORD-C', ''",
          "UPDATE orders SET version = 4 WHERE order_id = 'ORD-C'"],
         "P6", "a review of order ORD-C was asked for or cleared twice",
     ),
@@ -270,7 +270,8 @@ def test_where_the_router_was_not_well_an_order_may_wait_for_a_person(kept):
         IN_REVIEW,
         "UPDATE orders SET version = 3 WHERE order_id = 'ORD-A'",
         "UPDATE order_events SET event = 'PENDING_ROUTE' WHERE order_id = 'ORD-A' AND sequence = 2",
-        "INSERT INTO order_events (order_id, sequence, event, actor) VALUES ('ORD-A', 3, 'REVIEW_REQUIRED', 'x')",
+        "INSERT INTO order_events (order_id, sequence, event, actor, hash)"
+        " VALUES ('ORD-A', 3, 'REVIEW_REQUIRED', 'x', '')",
         "UPDATE order_routes SET outcome = 'REFUSED', route = NULL WHERE order_id = 'ORD-A'",
     )
     del kept.routed[0]
