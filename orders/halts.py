@@ -6,12 +6,23 @@ are not recalled.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
+from orders import audit
 from orders.models import Halt, Order
+
+MOST_COUNTED = 20_000
+_MAX_REASON = 1000
+
+
+class Refused(Exception):
+    """The halt cannot be made or lifted so; says why."""
 
 
 def halted(order: str) -> str:
@@ -31,10 +42,21 @@ def halt(
     counterparty: str | None = None,
     until: datetime | None = None,
 ) -> Halt:
-    """Stop routing from now on; with neither symbol nor counterparty, of everything."""
-    return Halt.objects.create(
-        symbol=symbol, counterparty=counterparty, reason=reason, actor=actor, until=until
-    )
+    """Stop routing from now on; with neither symbol nor counterparty, of everything. Raises `Refused`."""
+    reason = _required(reason)
+    if symbol is not None and counterparty is not None:
+        raise Refused("expected a symbol, a counterparty or neither, not both")
+    if until is not None and until <= timezone.now():
+        raise Refused(f"expected an end in the future, got {until:%Y-%m-%d %H:%M:%S} UTC")
+    with transaction.atomic():
+        made = Halt.objects.create(
+            symbol=symbol, counterparty=counterparty, reason=reason, actor=actor, until=until
+        )
+        made.refresh_from_db(fields=["since"])
+        detail = {"reason": reason, "symbol": symbol, "counterparty": counterparty}
+        detail["until"] = until.isoformat() if until else None
+        audit.record(actor=actor, action="halt.place", subject=subject(made.pk), detail=detail)
+    return made
 
 
 def holding(order: Order) -> QuerySet[Halt]:
@@ -46,9 +68,63 @@ def holding(order: Order) -> QuerySet[Halt]:
     )
 
 
-def lift(halt_id: int, *, actor: str) -> bool:
-    """End a halt; whether it was in force. What waited for it is due at once."""
-    return bool(Halt.objects.filter(_in_force(), pk=halt_id).update(lifted_at=Now(), lifted_by=actor))
+def in_force() -> QuerySet[Halt]:
+    """Oldest first."""
+    return Halt.objects.filter(_in_force()).order_by("pk")
+
+
+def lift(halt_id: int, *, reason: str, actor: str) -> bool:
+    """End a halt; whether it was in force. What waited for it is due at once. Raises `Refused` without a reason."""
+    reason = _required(reason)
+    with transaction.atomic():
+        if not in_force().filter(pk=halt_id).update(lifted_at=Now(), lifted_by=actor):
+            return False
+        audit.record(actor=actor, action="halt.lift", subject=subject(halt_id), detail={"reason": reason})
+    return True
+
+
+@dataclass(slots=True, frozen=True)
+class Held:
+    """Orders that would be routed were it not for halts, by halt. `complete`: no more wait than were looked at."""
+
+    by_halt: dict[int, int]
+    complete: bool
+
+
+_HELD = """/* held */
+WITH waiting AS (
+    (SELECT symbol, counterparty FROM orders WHERE status = 'PENDING_ROUTE' AND NOT needs_review
+     ORDER BY due_at LIMIT %(most)s)
+    UNION ALL
+    (SELECT symbol, counterparty FROM orders WHERE status = 'PLACED' AND claim IS NULL LIMIT %(most)s)
+)
+SELECT h.id, count(w.symbol), (SELECT count(*) FROM waiting) < %(most)s
+FROM halts h
+LEFT JOIN waiting w ON (h.symbol IS NULL OR h.symbol = w.symbol)
+                   AND (h.counterparty IS NULL OR h.counterparty = w.counterparty)
+WHERE h.lifted_at IS NULL AND (h.until IS NULL OR h.until > statement_timestamp())
+GROUP BY h.id
+"""
+
+
+def held() -> Held:
+    """How many orders each halt in force keeps from being routed, among those that wait longest."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD, {"most": MOST_COUNTED})
+        rows = cursor.fetchall()
+    return Held({halt_id: count for halt_id, count, _ in rows}, all(complete for *_, complete in rows))
+
+
+def subject(halt_id: int) -> str:
+    """What the audit calls a halt."""
+    return f"halt:{halt_id}"
+
+
+def _required(reason: str) -> str:
+    reason = reason.strip()
+    if not 0 < len(reason) <= _MAX_REASON:
+        raise Refused(f"expected a reason of 1 to {_MAX_REASON} characters")
+    return reason
 
 
 def _in_force() -> Q:

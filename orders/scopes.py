@@ -28,10 +28,14 @@ PERMISSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A program, in the place of `request.user`. `name` is on record as the actor of what it does."""
+    """A program, in the place of `request.user`. `name` is on record as the actor of what it does.
+
+    `owner`: the user whose rights bound it, if any.
+    """
 
     name: str
     scopes: frozenset[Scope]
+    owner: User | None = None
 
     is_authenticated: ClassVar = True
     is_active: ClassVar = True
@@ -44,3 +48,9 @@ def scopes_of(user: User | AbstractBaseUser | AnonymousUser | Caller) -> frozens
     if isinstance(user, Caller):
         return user.scopes
     return frozenset(scope for scope, permission in PERMISSIONS.items() if user.has_perm(permission))  # type: ignore[union-attr] # all of Django's have it
+
+
+def may(user: User | AbstractBaseUser | AnonymousUser | Caller, permission: str) -> bool:
+    """Whether a caller who has the scope also has what takes a permission of its own: a service's own token has."""
+    holder = user.owner if isinstance(user, Caller) else user
+    return holder is None or holder.has_perm(permission)  # type: ignore[union-attr] # all of Django's have it

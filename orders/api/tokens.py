@@ -96,7 +96,7 @@ def caller(text: str) -> Caller:
     scopes = frozenset(Scope(scope) for scope in token.scopes)
     if token.owner is not None:
         scopes &= scopes_of(token.owner)
-    return Caller(f"{token.name} (token {token.prefix})", scopes)
+    return Caller(f"{token.name} (token {token.prefix})", scopes, token.owner)
 
 
 def _refuse_nonsense(name: str, scopes: Collection[Scope], life: timedelta) -> None:

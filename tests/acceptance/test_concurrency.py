@@ -117,7 +117,7 @@ def test_retry_jobs_and_a_worker_that_sweep_the_same_orders_call_for_each_once(r
     running.publish(*[(f"m-{number}", body(f"ORD-{number}")) for number in range(orders)])
     worker = running.start("consume_orders")
     wait_until(lambda: running.statuses() == {"PENDING_ROUTE": orders}, what="all are parked")
-    assert halts.lift(halt.pk, actor="sue")
+    assert halts.lift(halt.pk, reason="all is well", actor="sue")
     with ThreadPoolExecutor(2) as pool:
         jobs = list(
             pool.map(lambda _: json.loads(running.manage("retry_pending_routes", "--json")), range(2))

@@ -214,7 +214,7 @@ class Lifecycle(RuleBasedStateMachine):
     def a_person_halts_or_lifts(self, scope: tuple[str | None, str | None]) -> None:
         in_force = [number for number, known in self.book.halts.items() if known == scope]
         if in_force:
-            assert halts.lift(in_force[0], actor="sue")
+            assert halts.lift(in_force[0], reason="all is well", actor="sue")
             del self.book.halts[in_force[0]]
         else:
             halt = halts.halt(symbol=scope[0], counterparty=scope[1], reason="a wrong feed", actor="sue")

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from orders import book, halts, status_cache
-from orders.models import Order, OrderEvent
+from orders.models import Halt, Order, OrderEvent
 from orders.sql import Sql
 from routing import claims, decisions, manual, publications
 from routing.decisions import Parking
@@ -265,8 +265,8 @@ def test_a_halted_order_is_placed_without_a_claim_and_goes_on_when_the_halt_is_l
     known = claims.claim_known(sql, [arrival("ORD-1")], claim=uuid4(), hold=30, actor="machine")
     assert known["ORD-1"].claimed is None
 
-    assert halts.lift(halt.pk, actor="sue")
-    assert not halts.lift(halt.pk, actor="sue")
+    assert halts.lift(halt.pk, reason="all is well", actor="sue")
+    assert not halts.lift(halt.pk, reason="all is well", actor="sue")
     (due,) = claims.claim_due(sql, limit=9, hold=30, actor="machine")
     assert due.order.order_id == "ORD-1"
 
@@ -275,6 +275,6 @@ def test_a_halt_that_is_over_no_longer_holds(sql):
     with connection.cursor() as cursor:
         cursor.execute("SELECT now() - interval '1 second'")
         (past,) = cursor.fetchone()
-    halts.halt(reason="lunch", actor="sue", until=past)
+    Halt.objects.create(reason="lunch", actor="sue", until=past)
     placed = book.place(sql, [arrival("ORD-1")], claim=uuid4(), hold=30, actor="machine")
     assert placed["ORD-1"].halted is False

@@ -1,0 +1,175 @@
+"""Halts over the API: which there are, placing one, lifting one."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from orders import halts
+from orders.api import openapi
+from orders.api.exact_json import Time
+from orders.api.problems import problem
+from orders.models import Halt
+from orders.scopes import Scope, may
+
+HALT = "orders.halt_routing"
+_is_id = re.compile(r"[0-9]{1,18}").fullmatch
+_IN_FORCE = {"true": True, "false": False}
+
+
+class HaltSerializer(serializers.ModelSerializer[Halt]):
+    since = Time()
+    until = Time()
+    lifted_at = Time()
+    in_force = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Halt
+        fields: ClassVar = [
+            "id",
+            "symbol",
+            "counterparty",
+            "reason",
+            "actor",
+            "since",
+            "until",
+            "lifted_at",
+            "lifted_by",
+            "in_force",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(bool)
+    def get_in_force(self, halt: Halt) -> bool:
+        return halt.lifted_at is None and (halt.until is None or halt.until > timezone.now())
+
+
+class _Strict(serializers.Serializer[Any]):
+    """A misspelt symbol must not halt everything."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
+            expected = ", ".join(self.fields)
+            raise ValidationError({name: [f"no such field; there are {expected}"] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class NewHalt(_Strict):
+    """Neither symbol nor counterparty: everything."""
+
+    symbol = serializers.CharField(max_length=32, required=False, allow_null=True)
+    counterparty = serializers.CharField(max_length=64, required=False, allow_null=True)
+    reason = serializers.CharField(max_length=1000)
+    until = serializers.DateTimeField(required=False, allow_null=True, help_text="ends by itself then")
+
+
+class Why(_Strict):
+    reason = serializers.CharField(max_length=1000)
+
+
+class HaltPages(CursorPagination):
+    ordering = "-id"
+    page_size = 100
+    page_size_query_param = "limit"
+    max_page_size = 1000
+
+    def decode_cursor(self, request: Request) -> Any:
+        cursor = super().decode_cursor(request)
+        if cursor is not None and not _is_id(str(cursor.position or "0")):
+            raise ValidationError({"cursor": ["not a cursor of this list"]})
+        return cursor
+
+
+class HaltsView(ListAPIView[Halt]):
+    """Halts of routing, newest first; and placing one."""
+
+    queryset = Halt.objects.all()
+    serializer_class = HaltSerializer
+    pagination_class = HaltPages
+    scopes: ClassVar = {"GET": Scope.READ, "POST": Scope.OPERATE}
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        wanted = self.request.query_params.get("in_force")
+        if wanted is None:
+            return queryset
+        if wanted not in _IN_FORCE:
+            raise ValidationError({"in_force": [f"{wanted!r} is neither true nor false"]})
+        force = halts.in_force().values("pk")
+        return queryset.filter(pk__in=force) if _IN_FORCE[wanted] else queryset.exclude(pk__in=force)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("in_force", bool, description="only those in force, or only past ones")],
+        responses={
+            200: HaltSerializer(many=True),
+            400: openapi.problem("No such filter"),
+            **openapi.REFUSALS,
+        },
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Halts, newest first, a page at a time."""
+        return self.list(request, *args, **kwargs)
+
+    @extend_schema(
+        request=NewHalt,
+        responses={
+            201: HaltSerializer,
+            400: openapi.problem("Not a halt: which field, and what was expected"),
+            **openapi.REFUSALS,
+        },
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        """Stop routing of a symbol, a counterparty or everything. What is being routed is not recalled."""
+        _require_permission(request)
+        asked = NewHalt(data=request.data)
+        asked.is_valid(raise_exception=True)
+        try:
+            halt = halts.halt(**asked.validated_data, actor=request.user.get_username())
+        except halts.Refused as refusal:
+            return problem(HTTPStatus.BAD_REQUEST, f"{refusal}.")
+        return Response(HaltSerializer(halt).data, HTTPStatus.CREATED)
+
+
+class LiftView(APIView):
+    """The end of a halt."""
+
+    scopes: ClassVar = {"POST": Scope.OPERATE}
+
+    @extend_schema(
+        request=Why,
+        responses={
+            200: HaltSerializer,
+            400: openapi.problem("Why is not said"),
+            404: openapi.problem("No such halt"),
+            409: openapi.problem("It is over, or lifted, already"),
+            **openapi.REFUSALS,
+        },
+    )
+    def post(self, request: Request, halt_id: int) -> HttpResponseBase:
+        """Lift a halt: what waited for it is due at once."""
+        _require_permission(request)
+        asked = Why(data=request.data)
+        asked.is_valid(raise_exception=True)
+        lifted = halts.lift(halt_id, reason=asked.validated_data["reason"], actor=request.user.get_username())
+        halt = Halt.objects.filter(pk=halt_id).first()
+        if halt is None:
+            raise NotFound(f"There is no halt {halt_id}.")
+        if not lifted:
+            return problem(HTTPStatus.CONFLICT, f"Halt {halt_id} is not in force any more.")
+        return Response(HaltSerializer(halt).data)
+
+
+def _require_permission(request: Request) -> None:
+    if not may(request.user, HALT):
+        raise PermissionDenied(f"Users need the permission {HALT} for this.")
