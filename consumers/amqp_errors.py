@@ -14,6 +14,7 @@ _WORDS = {
     exceptions.AuthenticationError: "the broker takes none of our ways to log in",
     exceptions.ProbableAccessDeniedError: "the broker refused this user the virtual host",
 }
+_ALERT = "_ALERT_"  # in what OpenSSL says when the other side ends a handshake
 _NOT_FOUND, _PRECONDITION_FAILED = 404, 406
 
 
@@ -24,6 +25,9 @@ def is_refused_login(error: BaseException) -> bool:
 def explain(error: BaseException, queue: str) -> str:
     """Why a connection or channel that was for `queue` ended or could not begin; one line."""
     found = cause(error)
+    if isinstance(found, exceptions.IncompatibleProtocolError) and _ALERT in str(found):
+        # In TLS 1.3 our side of the handshake is done before the broker looks at the certificate.
+        return f"the broker does not let our certificate in ({found.args[0]})"
     for kind, words in _WORDS.items():
         if isinstance(found, kind):
             return f"{words} ({found.args[0]})" if found.args else words

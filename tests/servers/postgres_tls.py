@@ -21,7 +21,6 @@ from order_entry_project.embedded.processes import Child
 from tests.mutual_tls import Authority
 from tests.ports import free_port
 from tests.servers.binaries import installed
-from tests.servers.redis import await_port
 
 # Who shows a certificate is the user it names; beside it, or without it, others are asked for passwords.
 _ACCESS = """\
@@ -106,12 +105,24 @@ def tls_server() -> Iterator[TlsPostgres]:
         (data / "pg_hba.conf").write_text(_ACCESS)
         argv = _as_account(["setpriv", "--pdeathsig", "INT", "--", binaries / "postgres", "-D", data])
         with Child.running(argv, name="PostgreSQL", log=folder / "log", stop=signal.SIGINT) as child:
-            await_port(server.port, child, patience=30)
-            with server.admin() as admin:
+            with _awaited(server, child) as admin:
                 admin.execute("CREATE ROLE by_certificate")
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _awaited(server: TlsPostgres, child: Child) -> psycopg.Connection[Any]:
+    """It takes connections before it serves them."""
+    until = time.monotonic() + 30
+    while True:
+        child.check()
+        try:
+            return server.admin()
+        except psycopg.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 def _account() -> pwd.struct_passwd | None:

@@ -126,7 +126,9 @@ def test_whoever_has_no_certificate_in_force_is_refused_by_the_broker(
     bench: Bench, tls: TlsBroker, certificate: str | None
 ):
     secure(bench, tls, client_cert=certificate and tls.folder / certificate)
-    assert first_reason(bench)
+    reason = first_reason(bench)
+    # The broker may have hung up before its alert was read.
+    assert "does not let our certificate in" in reason or "expects TLS" in reason
 
 
 def test_a_certificate_that_is_not_there_is_named(bench: Bench, tls: TlsBroker):
