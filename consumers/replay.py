@@ -76,11 +76,15 @@ def replay(*, reason: str, actor: str) -> Decide:
 
 @dataclass(slots=True, frozen=True)
 class Examined:
-    """What would become of a body: an order, or why not. `fault` names the field."""
+    """What would become of a body: an order, or `error`, why not, with the `fault`, the field.
+
+    `known`: this very order is in the book already, and would go on there where it waits.
+    """
 
     order: ValidatedOrder | None
     error: str = ""
     fault: str = ""
+    known: bool = False
 
 
 def examine(body: bytes, content_type: str) -> Examined:
@@ -90,9 +94,11 @@ def examine(body: bytes, content_type: str) -> Examined:
     except InvalidOrder as error:
         return Examined(None, str(error), error.path)
     known = Order.objects.filter(pk=order.order_id).values_list("digest", flat=True).first()
-    if known is not None and bytes(known) != order.digest:
-        return Examined(order, f"order {order.order_id} is in the book with other content", "orderId")
-    return Examined(order)
+    if known is None:
+        return Examined(order)
+    if bytes(known) == order.digest:
+        return Examined(order, known=True)
+    return Examined(order, f"order {order.order_id} is in the book with other content", "orderId")
 
 
 def replay_edited(pk: int, body: bytes, *, content_type: str = JSON, reason: str, actor: str) -> str:

@@ -231,6 +231,14 @@ def _unexpected(name: str, value: Any, expected: str) -> InvalidOrder:
     return InvalidOrder("BAD_VALUE", f"is {shown(value)}; expected {expected}", path=name)
 
 
+def is_avro(content_type: str) -> bool:
+    """Whether a body of this type is read as Avro."""
+    try:
+        return _format(content_type) == "avro"
+    except InvalidOrder:
+        return False
+
+
 @lru_cache(maxsize=64)
 def _format(content_type: str) -> Literal["json", "avro"]:
     """What a content type asks for. Raises `InvalidOrder` for what is not supported."""
