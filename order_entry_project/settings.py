@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "routing",
     "consumers",
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

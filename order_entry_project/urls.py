@@ -4,7 +4,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from order_entry_project import health
-from order_entry_project.console import accounts
+from order_entry_project.console import accounts, home
 from order_entry_project.metrics_view import MetricsView
 from orders.api.admin import ApiTokenAdmin
 from orders.models import ApiToken
@@ -23,6 +23,7 @@ urlpatterns = [
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("admin/home/", admin.site.admin_view(home.fragment), name="home-figures"),
     path("admin/", admin.site.urls),
 ]
 

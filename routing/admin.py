@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -18,6 +18,7 @@ from orders.admin.read_only import Table
 from orders.lifecycle import ROUTABLE
 from orders.models import Order
 from routing import ledger
+from routing.filters import UnpublishedFilter
 from routing.forms import RouteByHandForm
 from routing.manual import route_by_hand
 from routing.models import Outcome
@@ -30,6 +31,7 @@ _LATE_ORDERS = 500
 
 @admin.register(Order)
 class RoutableOrderAdmin(OrderAdmin):
+    list_filter: ClassVar[Any] = (*OrderAdmin.list_filter, UnpublishedFilter)
     actions = ("route_to_a_venue",)
 
     def has_route_permission(self, request: HttpRequest) -> bool:

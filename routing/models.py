@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -50,6 +51,10 @@ class OrderRoute(models.Model):
                 "publish_after",
                 name="order_routes_unpublished",
                 condition=Q(published_at__isnull=True, publish_after__isnull=False),
+            ),
+            # The console's throughput and latency. Costs the hot path nothing, and leaves updates HOT.
+            BrinIndex(
+                fields=["decided_at"], name="order_routes_decided_at", pages_per_range=32, autosummarize=True
             ),
         ]
         constraints: ClassVar = [

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ORDER_VAR
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from orders import documents
+from orders.admin.filters import CounterpartyFilter, DaysFilter
 from orders.admin.read_only import ReadOnlyAdmin, Table
 from orders.models import Order
 
@@ -28,7 +32,13 @@ class OrderAdmin(ReadOnlyAdmin):
         "review",
         "created_at",
     )
-    list_filter = ("status", "needs_review", "side", "created_at")
+    list_filter: ClassVar[Any] = (
+        "status",
+        "needs_review",
+        "side",
+        ("created_at", DaysFilter),
+        CounterpartyFilter,
+    )
     # Orders by the hundred thousand are sorted by what has an index.
     sortable_by = ("order_id", "created_at")
     search_fields = ("order_id",)
@@ -74,13 +84,20 @@ class OrderAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
-        """By what has an index first; a symbol, which has none, only where that finds nothing."""
-        del request
+        """By order ids that begin so, a whole counterparty or symbol, whichever of these there are.
+
+        Orders by the beginning of their ids come in the order of these: sorted by time, all would have to be found.
+        """
         term = search_term.strip().replace("\0", "")
         if not term:
             return queryset, False
-        found = queryset.filter(Q(order_id__startswith=term) | Q(counterparty=term))
-        return (found if found.exists() else queryset.filter(symbol=term)), False
+        by_id = Q(order_id__startswith=term)
+        if Order.objects.filter(by_id).exists():
+            found = queryset.filter(by_id)
+            return (found if ORDER_VAR in request.GET else found.order_by("order_id")), False
+        by_name = [Q(**{name: term}) for name in ("counterparty", "symbol")]
+        known = [name for name in by_name if Order.objects.filter(name).exists()]
+        return queryset.filter(reduce(or_, known)) if known else queryset.none(), False
 
     def tables(self, obj: Order) -> list[Table]:
         events = obj.events.order_by("sequence")

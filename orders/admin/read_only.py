@@ -8,26 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.functional import cached_property
+
+from orders.admin.pages import BoundedPaginator, UncountedList, page_asked_for
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
 else:
     from unfold.admin import ModelAdmin
-
-
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than anyone turns pages: counting millions of rows takes seconds."""
-
-    MOST = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        rows = self.object_list
-        return rows[: self.MOST].count() if isinstance(rows, QuerySet) else len(rows)
 
 
 @dataclass(frozen=True)
@@ -43,12 +32,22 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
     """Pages to look at; nothing is added, changed or deleted by hand."""
 
     change_form_template = "console/page.html"
-    paginator = BoundedPaginator
     show_full_result_count = False
     # They would count the whole table once for every choice.
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     list_max_show_all = 200
+    list_filter_submit = True
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[UncountedList]:
+        del request, kwargs
+        return UncountedList
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: QuerySet[Any], per_page: int, *args: Any, **kwargs: Any
+    ) -> BoundedPaginator:
+        del args, kwargs
+        return BoundedPaginator(queryset, per_page, page=page_asked_for(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         del request

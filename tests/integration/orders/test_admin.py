@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from consumers.models import RejectedMessage
-from orders.admin.read_only import BoundedPaginator
+from orders.admin.pages import BoundedPaginator
 from orders.lifecycle import Status
 from orders.models import Order
 from routing.admin import MOST_AT_ONCE
@@ -82,6 +82,11 @@ class TestOrders:
             ("status__exact=ROUTED", {"R-1"}),
             ("needs_review__exact=1", {"P-1"}),
             ("side__exact=SELL", {"S-1"}),
+            ("counterparty=ACME", {"P-1", "S-1"}),
+            ("counterparty=ACM", set()),
+            ("created_at_from=2026-02-14&created_at_to=2026-02-14", {"R-1", "P-1", "S-1"}),
+            ("created_at_from=2026-02-15", set()),
+            ("created_at_to=2026-02-13", set()),
             ("q=R-", {"R-1"}),
             ("q=-1", set()),
             ("q=ACME", {"P-1", "S-1"}),
@@ -98,22 +103,23 @@ class TestOrders:
         order_in_book("S-1", counterparty="ACME", symbol="MSFT", side="SELL")
         assert set(listed(viewer, query)) == expected
 
-    def test_search_uses_the_indexes(self, viewer):
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
-            listed(viewer, "q=ORD-2026")
-        search = next(query["sql"] for query in queries if "LIKE" in query["sql"])
-        assert "UPPER(" not in search
-        assert "LIKE 'ORD-2026%'" in search
+    @pytest.mark.parametrize(
+        ("query", "condition", "index"),
+        [
+            ("q=ORD-2026", "LIKE 'ORD-2026%'", "orders_pkey"),
+            ("q=ACME", "\"counterparty\" = 'ACME'", "orders_by_counterparty"),
+            ("q=AAPL", "\"symbol\" = 'AAPL'", "orders_by_symbol"),
+        ],
+    )
+    def test_search_goes_by_one_index(self, viewer, query, condition, index):
+        order_in_book("ORD-20260214-001", counterparty="ACME")
+        with CaptureQueriesContext(connection) as queries:
+            assert listed(viewer, query) == ["ORD-20260214-001"]
+        search = [query["sql"] for query in queries if condition in query["sql"]][-1]
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute(
-                "EXPLAIN SELECT 1 FROM orders WHERE order_id LIKE 'ORD-2026%' OR counterparty = 'ORD-2026'"
-            )
-            plan = "\n".join(row[0] for row in cursor.fetchall())
-        assert "orders_pkey" in plan
-        assert "orders_counterparty" in plan
+            cursor.execute("EXPLAIN " + search)
+            assert index in "\n".join(row[0] for row in cursor.fetchall())
 
     def test_the_list_costs_the_same_however_many_orders_it_shows(self, viewer):
         order_in_book("A")
@@ -125,11 +131,27 @@ class TestOrders:
             listed(viewer)
         assert len(many) == len(few)
 
-    def test_no_more_orders_are_counted_than_anyone_turns_pages(self, monkeypatch):
+    def test_a_day_that_is_none_is_refused(self, viewer):
+        response = viewer.get(f"{ORDERS}?created_at_from=yesterday")
+        assert response["Location"] == f"{ORDERS}?e=1"
+
+    def test_no_more_orders_are_counted_than_anyone_turns_pages(self, monkeypatch, viewer):
         monkeypatch.setattr(BoundedPaginator, "MOST", 2)
         for number in range(3):
             order_in_book(f"A-{number}")
         assert BoundedPaginator(Order.objects.all(), 50).count == 2
+        assert re.search(r"2 or more\s+orders", viewer.get(ORDERS).content.decode())
+
+    def test_where_counting_takes_too_long_some_pages_ahead_are_known(self, monkeypatch):
+        for number in range(6):
+            order_in_book(f"A-{number}")
+        monkeypatch.setattr(BoundedPaginator, "MILLISECONDS", 1)
+        slow = Order.objects.extra(where=["pg_sleep(0.005) IS NOT NULL"])
+        monkeypatch.setattr(BoundedPaginator, "ahead", 1)
+        paginator = BoundedPaginator(slow, 2, page=1)
+        assert (paginator.count, paginator.is_open) == (4, True)
+        paginator = BoundedPaginator(slow, 2, page=3)
+        assert (paginator.count, paginator.is_open) == (6, False)
 
     def test_an_order_s_page_shows_its_events_and_routes(self, viewer):
         order = parked_order()
