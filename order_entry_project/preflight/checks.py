@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from order_entry_project.preflight import (
+    audit,
     broker,
     configuration,
     credentials,
@@ -26,6 +27,7 @@ def checks() -> list[Check]:
         Check("certificates", "*_cert", files.certificate_findings),
         Check("credentials", "database.credentials_source", credentials.findings),
         Check("database", "database.sql_host", database.findings),
+        Check("audit", "database.sql_user", audit.findings),
         *broker.checks(),
         *stores.checks(),
         Check("registry, router", "service_registry.endpoint", routing.findings),

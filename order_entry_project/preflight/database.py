@@ -51,7 +51,7 @@ _REFUSALS = (
 
 def findings(patience: float) -> Iterator[Finding]:
     try:
-        connection = _connect(patience)
+        connection = connect(patience)
     except psycopg.Error as error:
         yield _refused(error)
         return
@@ -63,7 +63,7 @@ def findings(patience: float) -> Iterator[Finding]:
     yield from _migrations()
 
 
-def _connect(patience: float) -> psycopg.Connection[Any]:
+def connect(patience: float) -> psycopg.Connection[Any]:
     """As Django would, with every wait bounded."""
     parameters = connections["default"].get_connection_params()
     parameters.pop("context")

@@ -11,16 +11,18 @@ from django.apps import apps
 from order_entry_project.preflight.finding import Finding, failed, ok
 
 _READ = ("SELECT",)
-_APPEND = ("SELECT", "INSERT")
+APPEND = ("SELECT", "INSERT")
 _WRITE = ("SELECT", "INSERT", "UPDATE")
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 # Where less than all will do. What else there is are Django's own tables of people and sessions, and work tables.
 _LESS: Mapping[str, tuple[str, ...]] = {
     "orders": _WRITE,
-    "order_events": _APPEND,
+    "order_events": APPEND,
     "order_routes": _WRITE,
-    "audit_entries": _APPEND,
+    "audit_entries": APPEND,
+    "audit_anchors": APPEND,
+    "api_tokens": _WRITE,
     "rejected_messages": _WRITE,
     "halts": _WRITE,
     "django_content_type": _READ,

@@ -11,8 +11,8 @@ from django.db import connection, connections
 from orders import halts
 from orders.models import Order, OrderEvent
 from routing import manual
-from routing.operations import Refused
 from routing.models import OrderRoute
+from routing.operations import Refused
 from tests.acceptance.system import system, wait_until
 from tests.builders import body
 from tests.servers.postgres import Database

@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.system import MANAGE
 from tests.ports import free_port
+from tests.servers.roles import two_roles
 from tests.simulated import simulated_registry, simulated_router
 
 DEPLOYED = {
@@ -49,8 +50,9 @@ def preflight(env, *arguments):
     )
 
 
-def test_a_deployment_that_has_all_it_needs_is_let_through_even_strictly(environment):
-    done = preflight(environment(), "--json", "--strict")
+def test_a_deployment_that_has_all_it_needs_is_let_through_even_strictly(environment, database):
+    with two_roles(database) as roles:
+        done = preflight(environment(DATABASE__SQL_USER=roles.runtime), "--json", "--strict")
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["status"], done.stderr) == (0, "ok", ""), done.stdout
     checks = {finding["check"] for finding in answer["findings"]}
