@@ -1,0 +1,62 @@
+"""Filters of the list of rejected messages. None looks at more rows than it lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from consumers.models import State
+
+if TYPE_CHECKING:
+    from django.contrib.admin import SimpleListFilter as TextFilter
+else:
+    from unfold.contrib.filters.admin import TextFilter
+
+
+class StateFilter(admin.SimpleListFilter):
+    """What waits, unless something is searched for or another state is chosen."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        del request, model_admin
+        return [(State.REPLAYED.value, "Replayed"), (State.DISCARDED.value, "Discarded"), ("ANY", "Any")]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """The first of them, which is in force by itself, is what waits."""
+        first, *others = super().choices(changelist)
+        yield {**first, "display": "Waiting"}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.value() or ("ANY" if request.GET.get("q") else State.WAITING.value)
+        return queryset if chosen == "ANY" else queryset.filter(state=chosen)
+
+
+class QueueFilter(TextFilter):
+    """The whole name of one."""
+
+    title = "queue"
+    parameter_name = "queue"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        del request
+        text = (self.value() or "").strip().replace("\0", "")
+        return queryset.filter(queue=text) if text else queryset
+
+
+class FaultFilter(TextFilter):
+    """The field at fault; - where it is the whole message."""
+
+    title = "field at fault (- for the whole)"
+    parameter_name = "fault"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        del request
+        text = (self.value() or "").replace("\0", "")
+        return queryset.filter(fault="" if text == "-" else text) if text else queryset
