@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pwd
 import re
 import socket
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,7 +45,8 @@ class RunbookCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
-            return super().execute(*args, **options)
+            with _said_once():
+                return super().execute(*args, **options)
         except (OperationalError, InterfaceError) as error:
             raise CommandError(f"the order book cannot be asked: {_first_line(error)}") from error
         except StoreUnavailable as error:
@@ -171,3 +173,14 @@ def _line(most: int) -> Callable[[str], str]:
 
 def _first_line(error: DatabaseError | InterfaceError) -> str:
     return str(error).strip().partition("\n")[0]
+
+
+@contextlib.contextmanager
+def _said_once() -> Iterator[None]:
+    """A command says in words why the book could not be asked; the line of its log is for the file alone."""
+    log = logging.getLogger("sql_errors")
+    before, log.propagate = log.propagate, False
+    try:
+        yield
+    finally:
+        log.propagate = before
