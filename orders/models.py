@@ -180,6 +180,8 @@ class Halt(models.Model):
 
     class Meta:
         db_table = "halts"
+        default_permissions = ("view",)
+        permissions: ClassVar = [("halt_routing", "Can halt routing, and lift halts")]
         ordering: ClassVar = ["-since", "-id"]
         indexes: ClassVar = [
             # Every claiming statement asks; there are few, and mostly none.

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -24,8 +23,6 @@ PAGE = "/admin/orders/halt/"
 
 
 def person(*permissions: str) -> Client:
-    kind = ContentType.objects.get_for_model(Halt)
-    Permission.objects.get_or_create(codename="halt_routing", content_type=kind)
     user = User.objects.create(username="ann", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client = Client()
