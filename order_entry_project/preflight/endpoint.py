@@ -18,6 +18,7 @@ from order_entry_project.preflight.finding import Finding, failed, first_line, o
 _WRONG_NAME = 62  # X509_V_ERR_HOSTNAME_MISMATCH
 _WRONG_ADDRESS = 64  # X509_V_ERR_IP_ADDRESS_MISMATCH
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+_VERDICT = 0.3  # seconds that a server has to refuse our certificate
 _PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
 
 
@@ -75,7 +76,11 @@ def tls_context(section: Any) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_cert)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if client_cert := getattr(section, "client_cert", None):
-        context.load_cert_chain(client_cert, getattr(section, "client_key", None), password="")
+        context.load_cert_chain(
+            client_cert,
+            getattr(section, "client_key", None),
+            password="",  # nosec: B106 - nobody is there to type one
+        )
     return context
 
 
@@ -88,11 +93,36 @@ def connect(endpoint: Endpoint, patience: float) -> Iterator[Finding]:
                 yield ok(endpoint.key, f"{endpoint.address} answers")
                 return
             with endpoint.tls.wrap_socket(plain, server_hostname=endpoint.tls_name) as secure:
-                yield _certified(endpoint, secure)
+                certified = _certified(endpoint, secure)
+                alert = _alert(secure, min(_VERDICT, patience))
+                yield _not_let_in(endpoint, alert) if alert else certified
     except ssl.SSLCertVerificationError as error:
         yield _not_believed(endpoint, error)
     except OSError as error:
         yield _unreachable(endpoint, error)
+
+
+def _alert(secure: ssl.SSLSocket, patience: float) -> str | None:
+    """In TLS 1.3 a server looks at our certificate when the handshake is over for us: what it says against that."""
+    secure.settimeout(patience)
+    try:
+        secure.recv(1)
+    except ssl.SSLError as error:
+        return error.reason if error.reason and "ALERT" in error.reason else None
+    except OSError:
+        # It has nothing to say to who says nothing.
+        return None
+    return None
+
+
+def _not_let_in(endpoint: Endpoint, alert: str) -> Finding:
+    section = endpoint.key.partition(".")[0]
+    return failed(
+        endpoint.key,
+        f"{endpoint.address} ends the connection once TLS stands: {alert}",
+        expected=f"a server that believes {section}.client_cert",
+        advice=f"compare {section}.client_cert with the authorities the server trusts, see its log",
+    )
 
 
 def _certified(endpoint: Endpoint, secure: ssl.SSLSocket) -> Finding:

@@ -152,12 +152,16 @@ def prepared_ground(
         with simulators(ports, start) as neighbours:
             say("Preparing a database")
             _migrate(folder, {**outside, **environment(database={"sql_database": template})})
+            # They speak plainly.
+            bare = {"ca_cert": "null", "client_cert": "null", "client_key": "null"}
             chosen = environment(
                 service_registry={
                     "endpoint": neighbours.registry,
                     "path": ServiceRegistry().path,
                     "router_service": ServiceRegistry().router_service,
+                    **bare,
                 },
+                router=bare,
             )
             yield Ground(run, server, template, folder, {**outside, **chosen}, neighbours.router)
 

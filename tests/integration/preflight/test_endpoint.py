@@ -27,13 +27,13 @@ def authority():
 
 
 @contextmanager
-def serving(certificate, *, asks_for=None):
+def serving(certificate, *, asks_for=None, latest=ssl.TLSVersion.TLSv1_3):
     """A TLS server that accepts connections and says nothing; its port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
     if asks_for:
         context.verify_mode = ssl.CERT_REQUIRED
-        context.maximum_version = ssl.TLSVersion.TLSv1_2  # refuses in the handshake itself
+        context.maximum_version = latest
         asks_for.configure_trust(context)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_accept, args=(listener, context), daemon=True)
@@ -128,10 +128,17 @@ def test_a_server_that_does_not_speak_tls_is_told(authority, tmp_path):
     assert "does not speak TLS as we do" in failure.found
 
 
-def test_a_server_that_asks_for_our_certificate_gets_it(authority, tmp_path):
+@pytest.mark.parametrize(
+    ("latest", "says"),
+    [
+        (ssl.TLSVersion.TLSv1_2, "does not speak TLS as we do"),  # refused in the handshake itself
+        (ssl.TLSVersion.TLSv1_3, "once TLS stands: TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+    ],
+)
+def test_a_server_that_asks_for_our_certificate_gets_it(authority, tmp_path, latest, says):
     client = both(authority.issue_cert("order-entry"), tmp_path / "client.pem")
-    with serving(ending(authority, NAME, days=90), asks_for=authority) as port:
-        assert "does not speak TLS as we do" in look(port, authority, tmp_path).failure.found
+    with serving(ending(authority, NAME, days=90), asks_for=authority, latest=latest) as port:
+        assert says in look(port, authority, tmp_path).failure.found
         assert look(port, authority, tmp_path, client=client).fine
 
 
