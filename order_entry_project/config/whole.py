@@ -103,7 +103,8 @@ class Config(BaseSettings):
 
     @property
     def bind(self) -> str:
-        return self.service.bind or ("127.0.0.1" if self.mq.embedded else "0.0.0.0")
+        local = self.mq.embedded
+        return self.service.bind or ("127.0.0.1" if local else "0.0.0.0")  # nosec: B104 - a deployment serves others
 
     @property
     def prefetch(self) -> int:
