@@ -77,7 +77,7 @@ def _tls_context() -> ssl.SSLContext:
     if mq.client_cert:
         try:
             # With a passphrase, which here is none, an encrypted key is an error and not a question on the terminal.
-            context.load_cert_chain(mq.client_cert, mq.client_key, password="")
+            context.load_cert_chain(mq.client_cert, mq.client_key, password="")  # nosec: B106 - nobody is there to type one
         except OSError as error:
             files = " with mq.client_key ".join(str(file) for file in (mq.client_cert, mq.client_key) if file)
             raise ValueError(f"mq.client_cert {files}: {error}") from None

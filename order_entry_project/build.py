@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
+import subprocess  # nosec: B404 - each call says what it runs
 from functools import cache
 
 import django

@@ -31,7 +31,7 @@ def halted(order: str) -> str:
         SELECT FROM halts h
         WHERE h.lifted_at IS NULL AND (h.until IS NULL OR h.until > statement_timestamp())
           AND (h.symbol IS NULL OR h.symbol = {order}.symbol)
-          AND (h.counterparty IS NULL OR h.counterparty = {order}.counterparty))"""
+          AND (h.counterparty IS NULL OR h.counterparty = {order}.counterparty))"""  # nosec: B608 - composed of constants
 
 
 def halt(

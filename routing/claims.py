@@ -76,7 +76,8 @@ _PARKED = "(o.status = 'PENDING_ROUTE' AND NOT o.needs_review AND o.due_at <= st
 _LOST_ID = "md5(o.order_id || %(claim)s::text)::uuid"
 # Of a locked row that is taken: whether its claim ran out now, or when this same claim took it before.
 _STATE = f"""o.order_id, o.claim IS NOT NULL AND o.claim <> %(claim)s AS expired,
-             o.claim = %(claim)s AND EXISTS (SELECT FROM order_routes r WHERE r.id = {_LOST_ID}) AS was_expired"""
+             o.claim = %(claim)s AND EXISTS (SELECT FROM order_routes r WHERE r.id = {_LOST_ID}) AS was_expired
+"""  # nosec: B608 - composed of constants
 
 # `chosen` holds the locked rows to take, with their _STATE.
 _TAKE = f"""

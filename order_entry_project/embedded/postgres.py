@@ -15,7 +15,7 @@ import pwd
 import shutil
 import signal
 import stat
-import subprocess
+import subprocess  # nosec: B404 - each call says what it runs
 import tempfile
 import time
 from collections.abc import Mapping
@@ -180,7 +180,7 @@ def _unprivileged() -> list[str]:
     other = next(user for user in pwd.getpwall() if user.pw_uid)
     prefix = ["unshare", "--user", f"--map-user={other.pw_uid}", f"--map-group={other.pw_gid}"]
     try:
-        subprocess.run([*prefix, "true"], check=True, capture_output=True, text=True)  # noqa: S603
+        subprocess.run([*prefix, "true"], check=True, capture_output=True, text=True)  # noqa: S603 - true
     except (OSError, subprocess.CalledProcessError) as error:
         why = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else str(error)
         raise EmbeddedError(
