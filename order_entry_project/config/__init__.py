@@ -19,6 +19,7 @@ from yaml.constructor import ConstructorError
 
 from order_entry_project.config import place
 from order_entry_project.config.api import Api
+from order_entry_project.config.console import Console
 from order_entry_project.config.database import Database
 from order_entry_project.config.limits import Limits
 from order_entry_project.config.mq import Mq
@@ -47,6 +48,7 @@ __all__ = [
     "Cache",
     "Config",
     "ConfigError",
+    "Console",
     "Database",
     "Idempotency",
     "Limits",

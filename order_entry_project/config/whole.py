@@ -14,6 +14,7 @@ from pydantic_settings import (
 
 from order_entry_project.config import place
 from order_entry_project.config.api import Api
+from order_entry_project.config.console import Console
 from order_entry_project.config.database import Database
 from order_entry_project.config.limits import Limits
 from order_entry_project.config.mq import Mq
@@ -51,6 +52,7 @@ class Config(BaseSettings):
     logs: Logs = Logs()
     telemetry: Telemetry = Telemetry()
     api: Api = Api()
+    console: Console = Console()
 
     @model_validator(mode="after")
     def _aerospike_has_hosts(self) -> Self:

@@ -94,11 +94,24 @@ FRAME: dict[str, Any] = {
                         "consumers.view_rejectedmessage",
                     ),
                     _item("Halts", "front_hand", "orders_halt_changelist", "orders.view_halt"),
+                    _item(
+                        "Waiting for approval",
+                        "approval_delegation",
+                        "routing_routeapproval_changelist",
+                        "orders.view_order",
+                    )
+                    | {"badge": "routing.console.approval_page.badge", "badge_variant": "info"},
                 ],
             },
             {
                 "separator": True,
                 "items": [
+                    _item(
+                        "Actions on orders",
+                        "checklist",
+                        "routing_bulkaction_changelist",
+                        "orders.view_order",
+                    ),
                     _item("Audit", "history", "orders_auditentry_changelist", "orders.view_auditentry"),
                     _item("Users", "group", "auth_user_changelist", "auth.view_user"),
                     _item("API tokens", "key", "orders_apitoken_changelist", "orders.view_apitoken"),

@@ -31,8 +31,8 @@ from orders import halts
 from routing import claims, manual
 from routing.claims import Claimed
 from routing.decisions import Attempt, Parking
-from routing.operations import Refused
 from routing.models import Outcome
+from routing.operations import Refused
 from tests import builders
 from tests.integration.lifecycle_model import (
     Due,

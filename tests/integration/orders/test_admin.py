@@ -14,11 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from consumers.models import RejectedMessage
 from orders.admin.pages import BoundedPaginator
-from orders.lifecycle import Status
 from orders.models import Order
-from routing.admin import MOST_AT_ONCE
 from routing.models import OrderRoute
-from tests.book_rows import CREATED_AT, claimed, order_in_book, parked_order, routed_order
+from tests.book_rows import CREATED_AT, order_in_book, parked_order, routed_order
 
 pytestmark = pytest.mark.django_db
 
@@ -39,31 +37,12 @@ def viewer() -> Client:
     return person("view_order", "view_rejectedmessage")
 
 
-@pytest.fixture
-def operator() -> Client:
-    return person("view_order", "route_order")
-
-
 def listed(client: Client, query: str = "") -> list[str]:
     response = client.get(f"{ORDERS}?{query}")
     assert response.status_code == 200
     return re.findall(
         rf'<a href="{ORDERS}[^"]*/change/[^"]*"[^>]*>\s*([^<\s]+)\s*</a>', response.content.decode()
     )
-
-
-def choose(client: Client, *order_ids: str, **fields: str) -> Any:
-    return client.post(
-        ORDERS, {"action": "route_to_a_venue", "_selected_action": order_ids, **fields}, follow=True
-    )
-
-
-def decide(client: Client, *order_ids: str, route: str = "NYSE", reason: str = "client asked") -> Any:
-    return choose(client, *order_ids, decided="yes", route=route, reason=reason)
-
-
-def said(response: Any) -> list[tuple[str, str]]:
-    return [(message.level_tag, str(message)) for message in response.context["messages"]]
 
 
 class TestOrders:
@@ -189,104 +168,6 @@ class TestOrders:
 
     def test_staff_without_the_permission_see_no_orders(self):
         assert person().get(ORDERS).status_code == 403
-
-
-class TestRoutingByHand:
-    def test_the_action_asks_where_to_and_why_and_shows_each_order(self, operator):
-        routed_order("R-1", route="LSE-2")
-        parked_order("P-1")
-        page = choose(operator, "P-1").content.decode()
-        assert "P-1" in page
-        assert "145.50" in page
-        assert "the router refused it" in page
-        assert '<option value="LSE-2">' in page
-        assert Order.objects.get(pk="P-1").status == Status.PENDING_ROUTE
-
-    def test_several_orders_are_routed_with_reason_and_name_in_their_history(self, operator):
-        parked_order("P-1")
-        order_in_book("P-2")
-        response = decide(operator, "P-1", "P-2")
-        assert said(response) == [
-            ("success", "P-1 is routed to NYSE."),
-            ("success", "P-2 is routed to NYSE."),
-        ]
-        for order in Order.objects.all():
-            assert (order.status, order.route, order.needs_review) == (Status.ROUTED, "NYSE", False)
-            last = order.events.get(sequence=order.version)
-            assert (last.event, last.actor, last.reason) == ("ROUTED", "anna", "client asked")
-            assert order.routes.get().outcome == "MANUAL"
-
-    def test_an_order_s_own_page_offers_the_action(self, operator):
-        parked_order()
-        page = operator.get(f"{ORDERS}ORD-20260214-001/change/").content.decode()
-        assert "Route to a venue…" in page
-        form = re.search(r'<form method="post" action="([^"]+)">.*?</form>', page, re.DOTALL)
-        fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)">', form[0]))
-        fields.pop("csrfmiddlewaretoken", None)
-        assert "decided" in operator.post(form[1], fields).content.decode()
-
-    def test_what_cannot_be_routed_is_said_before_and_after_and_the_rest_is_routed(self, operator):
-        routed_order("R-1")
-        order_in_book("C-1", **claimed())
-        parked_order("P-1")
-        preview = choose(operator, "R-1", "C-1", "P-1").content.decode()
-        assert preview.count("Cannot be routed") == 2
-        response = decide(operator, "R-1", "C-1", "P-1")
-        assert [tag for tag, _ in said(response)] == ["error", "success", "error"]
-        refused = [text for tag, text in said(response) if tag == "error"]
-        assert any("C-1" in text and "until" in text for text in refused)
-        assert any("R-1" in text and "ROUTED" in text for text in refused)
-        assert Order.objects.get(pk="P-1").route == "NYSE"
-        assert Order.objects.get(pk="R-1").route == "NASDAQ-EXECUTION-1"
-        assert Order.objects.get(pk="C-1").status == Status.PLACED
-
-    @pytest.mark.parametrize(
-        ("route", "reason"), [("", "why"), ("NYSE", ""), ("  ", "why"), ("NYSE", "  "), ("x" * 256, "why")]
-    )
-    def test_without_venue_or_reason_nothing_is_routed_and_the_page_says_so(self, operator, route, reason):
-        parked_order()
-        response = decide(operator, "ORD-20260214-001", route=route, reason=reason)
-        assert "errorlist" in response.content.decode()
-        assert Order.objects.get().status == Status.PENDING_ROUTE
-
-    def test_what_was_typed_is_shown_and_never_run(self, operator):
-        parked_order()
-        response = decide(operator, "ORD-20260214-001", route="<script>alert(1)</script>")
-        assert "<script>alert" not in response.content.decode()
-        assert "<script>alert" not in operator.get(f"{ORDERS}ORD-20260214-001/change/").content.decode()
-
-    def test_deciding_twice_routes_once(self, operator):
-        parked_order()
-        decide(operator, "ORD-20260214-001")
-        again = decide(operator, "ORD-20260214-001", route="LSE")
-        assert [tag for tag, _ in said(again)] == ["error"]
-        assert OrderRoute.objects.get().route == "NYSE"
-
-    def test_more_orders_than_a_person_can_wait_for_are_refused(self, operator):
-        template = order_in_book("T-000")
-        rows = []
-        for number in range(1, MOST_AT_ONCE + 1):
-            template.pk = f"T-{number:03}"
-            rows.append(
-                Order(**{field.attname: getattr(template, field.attname) for field in Order._meta.fields})
-            )
-        Order.objects.bulk_create(rows)
-        response = choose(operator, "T-000", select_across="1")
-        assert [tag for tag, _ in said(response)] == ["error"]
-        assert not Order.objects.filter(status=Status.ROUTED).exists()
-
-    def test_viewers_are_not_offered_it_and_cannot_do_it(self, viewer):
-        parked_order()
-        assert "Route to a venue" not in viewer.get(ORDERS).content.decode()
-        assert "Route to a venue" not in viewer.get(f"{ORDERS}ORD-20260214-001/change/").content.decode()
-        decide(viewer, "ORD-20260214-001")
-        assert Order.objects.get().status == Status.PENDING_ROUTE
-
-    def test_a_page_elsewhere_cannot_do_it_in_an_operator_s_name(self, operator):
-        parked_order()
-        operator.handler.enforce_csrf_checks = True
-        assert decide(operator, "ORD-20260214-001").status_code == 403
-        assert Order.objects.get().status == Status.PENDING_ROUTE
 
 
 class TestRejectedMessages:

@@ -12,8 +12,8 @@ from orders.models import Halt, Order, OrderEvent
 from orders.sql import Sql
 from routing import claims, decisions, manual, publications
 from routing.decisions import Parking
-from routing.operations import Refused
 from routing.models import OrderRoute, Outcome
+from routing.operations import Refused
 from tests.builders import arrival, attempt
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,0 +1,1 @@
+"""The console's pages on which people route, cancel, retry and approve."""
