@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,8 @@ def await_routed(here: Secured, count: int) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_no_order_is_lost_or_rejected_when_everyones_certificates_are_replaced_under_load(tmp_path):
-    with secured(tmp_path, ROUTER__MAX_BACKOFF="1s") as here:
+    with secured(tmp_path, API__SECRET_KEY=string.printable[:60]) as here:
+        here.system.manage("preflight")
         here.system.start("consume_orders", "--processes", "2")
         with load(here) as published:
             await_routed(here, 50)
