@@ -3,7 +3,9 @@
 from decimal import Decimal
 
 import pytest
+from pydantic import ValidationError
 
+from order_entry_project import config
 from routing.limits import Limits
 from tests.builders import order
 
@@ -63,3 +65,15 @@ def test_all_that_is_exceeded_is_said():
         "quantity",
         "price",
     ]
+
+
+def test_they_are_as_configured_and_off_by_default():
+    assert not Limits(**config.Limits().model_dump()).any
+    set_so = config.Limits.model_validate({"max_quantity": 0.1, "max_notional": "1e6", "max_price_move": 5})
+    assert Limits(**set_so.model_dump()) == Limits(Decimal("0.1"), Decimal(1_000_000), Decimal(5))
+
+
+@pytest.mark.parametrize("value", [0, -1, "inf", "nan", "much"])
+def test_a_limit_is_a_number_above_0(value):
+    with pytest.raises(ValidationError):
+        config.Limits.model_validate({"max_quantity": value})
