@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run check test test-long test-all chaos lock clean
+.PHONY: help install demo run check test test-browser screenshots test-long test-all chaos lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,7 +39,13 @@ check: .venv/.installed-dev ## lint, types, import layers, known vulnerabilities
 	$(MANAGE) check --deploy --fail-level WARNING
 
 test: .venv/.installed-dev ## the everyday tests, on real servers, under 5 minutes
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not browser"
+
+test-browser: .venv/.installed-dev ## the console in Chromium: an operator's day, by keyboard too, and how it looks
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m browser tests/browser
+
+screenshots: .venv/.installed-dev ## the pictures of docs/console.md, taken anew
+	$(BIN)/python -m pytest -m browser tests/browser/test_pictures.py --pictures=docs/images
 
 test-long: .venv/.installed-dev ## the tests that take longer
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
