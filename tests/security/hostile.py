@@ -12,7 +12,8 @@ from django.db import models
 
 from consumers.models import RejectedMessage
 from orders.models import ApiToken, AuditEntry, Halt, Order, OrderEvent
-from routing.models import OrderRoute
+from routing.models import BulkAction, BulkActionOrder, OrderRoute, RouteApproval
+from routing.operations import Operation
 from tests.book_rows import CREATED_AT
 
 # Leaves any text, attribute or tag it stands in. Short enough for the shortest column.
@@ -51,8 +52,14 @@ def plant() -> list[models.Model]:
     OrderEvent.objects.create(order=order, sequence=1, event="PLACED", **texts(OrderEvent))
     OrderRoute.objects.create(order=order, id=uuid4(), attempt=1, outcome="ACCEPTED", **texts(OrderRoute))
     user = User.objects.create(is_staff=True, **texts(User, but=("password",)))
+    asked = {"order": order, "notional": 1, "expires_at": now, "requester": user}
+    action = BulkAction.objects.create(operation=Operation.ROUTE, user=user, decided_at=now, **texts(BulkAction))
+    BulkActionOrder.objects.create(action=action, order=order, effect="REFUSED", **texts(BulkActionOrder))
     return [
         order,
+        action,
+        RouteApproval.objects.create(**asked, **texts(RouteApproval, but=("decided_by",))),
+        RouteApproval.objects.create(decision="DECLINED", decided_at=now, **asked, **texts(RouteApproval)),
         RejectedMessage.objects.create(
             body=MARKUP.encode(), body_hash=bytes(32), reason="UNREADABLE", **texts(RejectedMessage)
         ),
