@@ -78,7 +78,7 @@ class Secured:
 
     def cut(self) -> None:
         """End the connections that stand, at every neighbour."""
-        self.broker.ctl("close_all_connections", "renewal")
+        self.broker.ctl("close_all_user_connections", USER, "renewal")
         with self.server.admin() as admin:
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [USER])
         for proxy in self.proxies:
