@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class OrderEntryProjectConfig(AppConfig):
@@ -6,7 +6,11 @@ class OrderEntryProjectConfig(AppConfig):
 
     def ready(self) -> None:
         from django.conf import settings
+        from django.db.models.signals import post_migrate
 
         from order_entry_project import checks, telemetry  # noqa: F401 - importing registers the checks
+        from order_entry_project.console import roles
 
+        # This package has no models, hence no such signal of its own.
+        post_migrate.connect(roles.grant, sender=apps.get_app_config("orders"))
         telemetry.start(settings.CONFIG)

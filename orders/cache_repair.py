@@ -9,12 +9,12 @@ lives, so it is removed first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
 
-from orders import status_cache
+from orders import audit, status_cache
 from orders.cache_comparison import same
 from orders.models import Order
 from orders.status_cache import StatusCache
@@ -72,6 +72,14 @@ def repair(
         if mend:
             _mend(cache, wrong, repaired)
         on_progress(repaired)
+    return repaired
+
+
+def repair_one(order_id: str, *, actor: str) -> Repair:
+    """Make the cache agree with the book about one order, on record. Raises `StoreUnavailable`."""
+    repaired = repair(Order.objects.filter(pk=order_id), batch=1, mend=True, on_progress=lambda _: None)
+    if repaired.found:
+        audit.record(actor=actor, action="cache.repair", subject=order_id, detail=asdict(repaired))
     return repaired
 
 

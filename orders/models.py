@@ -61,7 +61,11 @@ class Order(models.Model):
     class Meta:
         db_table = "orders"
         ordering: ClassVar = ["-created_at", "order_id"]
-        permissions: ClassVar = [("route_order", "Can route orders by hand")]
+        permissions: ClassVar = [
+            ("route_order", "Can route orders by hand"),
+            ("repair_cache", "Can write to the cache what the book says"),
+            ("export_order", "Can export orders as CSV"),
+        ]
         indexes: ClassVar = [
             # The console's lists of one counterparty's or one symbol's orders, newest first.
             models.Index("counterparty", "created_at", name="orders_by_counterparty"),

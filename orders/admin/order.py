@@ -13,12 +13,12 @@ from django.http import HttpRequest
 
 from orders import documents
 from orders.admin.filters import CounterpartyFilter, DaysFilter
-from orders.admin.read_only import ReadOnlyAdmin, Table
+from orders.admin.read_only import ReadOnlyAdmin
 from orders.models import Order
 
 
 class OrderAdmin(ReadOnlyAdmin):
-    """Registered by the app that adds the last of its tables and actions, see `routing.admin`."""
+    """Registered by the app that adds the story and the actions, see `routing.admin`."""
 
     list_display = (
         "order_id",
@@ -98,13 +98,3 @@ class OrderAdmin(ReadOnlyAdmin):
         by_name = [Q(**{name: term}) for name in ("counterparty", "symbol")]
         known = [name for name in by_name if Order.objects.filter(name).exists()]
         return queryset.filter(reduce(or_, known)) if known else queryset.none(), False
-
-    def tables(self, obj: Order) -> list[Table]:
-        events = obj.events.order_by("sequence")
-        return [
-            Table(
-                "Events",
-                ("#", "Event", "When", "Who", "Why"),
-                [(e.sequence, e.get_event_display(), e.at, e.actor, e.reason) for e in events],
-            )
-        ]
