@@ -136,7 +136,7 @@ class RejectedMessageAdmin(ReadOnlyAdmin):
     def readable_headers(self, message: RejectedMessage) -> str:
         """Without the token, which whoever reads on could send again."""
         headers = dict(message.headers)
-        if token.HEADER in headers:
+        if token.HEADER in headers:  # compares no guess: the name of a header
             headers[token.HEADER] = token.discreet(headers[token.HEADER])
         return json.dumps(headers, ensure_ascii=False)
 
