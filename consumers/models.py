@@ -68,8 +68,9 @@ class RejectedMessage(models.Model):
                 condition=Q(state=State.WAITING),
                 include=["queue", "fault"],
             ),
-            # The console's list, which always shows one state.
+            # The console's list, of one state or of all.
             models.Index("state", F("rejected_at").desc(), F("id").desc(), name="rejected_messages_listed"),
+            models.Index(F("rejected_at").desc(), F("id").desc(), name="rejected_messages_latest"),
             # Its search by the beginning of an id.
             models.Index(OpClass("message_id", "varchar_pattern_ops"), name="rejected_messages_message_id"),
             models.Index(

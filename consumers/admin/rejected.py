@@ -130,7 +130,7 @@ class RejectedMessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="error")
     def short_error(self, message: RejectedMessage) -> str:
-        return truncatechars(message.error, 120)
+        return truncatechars(message.error, 60)
 
     @admin.display(description="headers")
     def readable_headers(self, message: RejectedMessage) -> str:

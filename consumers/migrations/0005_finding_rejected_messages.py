@@ -24,6 +24,10 @@ class Migration(migrations.Migration):
         ),
         AddIndexConcurrently(
             model_name='rejectedmessage',
+            index=models.Index(models.OrderBy(models.F('rejected_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='rejected_messages_latest'),
+        ),
+        AddIndexConcurrently(
+            model_name='rejectedmessage',
             index=models.Index(OpClass('message_id', 'varchar_pattern_ops'), name='rejected_messages_message_id'),
         ),
         AddIndexConcurrently(
