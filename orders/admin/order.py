@@ -7,11 +7,18 @@ from operator import or_
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ORDER_VAR
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBadRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.views.decorators.http import require_GET
 
-from orders import documents
+from orders import audit, documents
+from orders.admin.export import lines
 from orders.admin.filters import CounterpartyFilter, DaysFilter
 from orders.admin.read_only import ReadOnlyAdmin
 from orders.models import Order
@@ -20,6 +27,7 @@ from orders.models import Order
 class OrderAdmin(ReadOnlyAdmin):
     """Registered by the app that adds the story and the actions, see `routing.admin`."""
 
+    change_list_template = "console/orders.html"
     list_display = (
         "order_id",
         "symbol",
@@ -98,3 +106,34 @@ class OrderAdmin(ReadOnlyAdmin):
         by_name = [Q(**{name: term}) for name in ("counterparty", "symbol")]
         known = [name for name in by_name if Order.objects.filter(name).exists()]
         return queryset.filter(reduce(or_, known)) if known else queryset.none(), False
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("orders.export_order")
+
+    def get_urls(self) -> list[URLPattern]:
+        export = self.admin_site.admin_view(require_GET(self.export))
+        return [path("export/", export, name="orders_order_export"), *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """What the list of the same query shows, and all that follows it, as CSV."""
+        if not self.has_export_permission(request):
+            raise PermissionDenied
+        try:
+            orders = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return HttpResponseBadRequest("The filters of the list cannot be understood.")
+        audit.record(
+            actor=request.user.get_username(),
+            action="orders.export",
+            subject="orders",
+            detail={"filters": request.GET.urlencode()},
+        )
+        name = f"orders-{timezone.now():%Y%m%d-%H%M%S}.csv"
+        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingHttpResponse(
+            lines(orders), content_type="text/csv; charset=utf-8", headers=disposition
+        )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        may = {"may_export": self.has_export_permission(request)}
+        return super().changelist_view(request, may | (extra_context or {}))
