@@ -58,8 +58,7 @@ def ask(
             expires_at=Now() + timedelta(seconds=settings.CONFIG.console.approval_expires_after),
         )
         _record(approval, actor, "route.ask", reason=change.reason)
-    approval.refresh_from_db()
-    return approval
+    return with_ends(RouteApproval.objects.filter(pk=approval.pk)).get()
 
 
 def approve(approval_id: UUID, *, approver: User, remark: str = "") -> RouteApproval:

@@ -35,6 +35,10 @@ class Api(Section):
     https_only: bool = Field(
         default=False, description="Redirect to HTTPS and mark cookies secure (behind a TLS proxy)."
     )
+    allow_create: bool = Field(
+        default=True,
+        description="POST /order takes orders; false: it answers 405, and the OpenAPI document does not name it.",
+    )
     anonymous_reads: bool = Field(
         default=True,
         description="GET /order/{orderId}, /docs and /openapi.json are open to all, as the runbook's bare curl "

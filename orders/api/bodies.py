@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import APIException, UnsupportedMediaType
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.request import Request
 
+from orders import json_body as exact
 from orders.api.problems import problem
+from orders.invalid import InvalidOrder
 
 
 class BodyLimit:
@@ -45,3 +48,11 @@ def json_body(request: Request) -> bytes:
             request.content_type or "", f"Expected application/json in UTF-8, got {request.content_type!r}."
         )
     return request.body
+
+
+def fields_of(request: Request) -> dict[str, Any]:
+    """The object that a JSON body holds. Raises as `json_body` does, and `ParseError`."""
+    try:
+        return exact.read(json_body(request))
+    except InvalidOrder as fault:
+        raise ParseError(str(fault)) from None

@@ -19,8 +19,10 @@ from rest_framework.views import APIView
 
 from orders import halts
 from orders.api import openapi
+from orders.api.bodies import fields_of
 from orders.api.exact_json import Time
 from orders.api.problems import problem
+from orders.api.strict import Reason, StrictSerializer
 from orders.models import Halt
 from orders.scopes import Scope, may
 
@@ -56,27 +58,13 @@ class HaltSerializer(serializers.ModelSerializer[Halt]):
         return halt.lifted_at is None and (halt.until is None or halt.until > timezone.now())
 
 
-class _Strict(serializers.Serializer[Any]):
-    """A misspelt symbol must not halt everything."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
-            expected = ", ".join(self.fields)
-            raise ValidationError({name: [f"no such field; there are {expected}"] for name in unknown})
-        return super().to_internal_value(data)
-
-
-class NewHalt(_Strict):
+class NewHalt(StrictSerializer):
     """Neither symbol nor counterparty: everything."""
 
     symbol = serializers.CharField(max_length=32, required=False, allow_null=True)
     counterparty = serializers.CharField(max_length=64, required=False, allow_null=True)
     reason = serializers.CharField(max_length=1000)
     until = serializers.DateTimeField(required=False, allow_null=True, help_text="ends by itself then")
-
-
-class Why(_Strict):
-    reason = serializers.CharField(max_length=1000)
 
 
 class HaltPages(CursorPagination):
@@ -132,7 +120,7 @@ class HaltsView(ListAPIView[Halt]):
     def post(self, request: Request) -> HttpResponseBase:
         """Stop routing of a symbol, a counterparty or everything. What is being routed is not recalled."""
         _require_permission(request)
-        asked = NewHalt(data=request.data)
+        asked = NewHalt(data=fields_of(request))
         asked.is_valid(raise_exception=True)
         try:
             halt = halts.halt(**asked.validated_data, actor=request.user.get_username())
@@ -147,7 +135,7 @@ class LiftView(APIView):
     scopes: ClassVar = {"POST": Scope.OPERATE}
 
     @extend_schema(
-        request=Why,
+        request=Reason,
         responses={
             200: HaltSerializer,
             400: openapi.problem("Why is not said"),
@@ -159,7 +147,7 @@ class LiftView(APIView):
     def post(self, request: Request, halt_id: int) -> HttpResponseBase:
         """Lift a halt: what waited for it is due at once."""
         _require_permission(request)
-        asked = Why(data=request.data)
+        asked = Reason(data=fields_of(request))
         asked.is_valid(raise_exception=True)
         lifted = halts.lift(halt_id, reason=asked.validated_data["reason"], actor=request.user.get_username())
         halt = Halt.objects.filter(pk=halt_id).first()

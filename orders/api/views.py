@@ -74,6 +74,12 @@ class OrdersView(ListAPIView[Order]):
     pagination_class = OrderPages
     scopes: ClassVar = {"GET": Scope.READ, "POST": Scope.CREATE}
 
+    def __init__(self, **initkwargs: Any) -> None:
+        super().__init__(**initkwargs)
+        if not settings.CONFIG.api.allow_create:
+            # Neither answered nor in the OpenAPI document.
+            self.http_method_names = ["get", "head", "options"]
+
     def filter_queryset(self, queryset: Any) -> Any:
         chosen = OrderFilter(data=self.request.query_params.dict())
         chosen.is_valid(raise_exception=True)

@@ -65,7 +65,7 @@ def test_a_halt_is_placed_listed_and_lifted(operator):
         ({"symbl": "AAPL"}, "symbl: no such field; there are symbol, counterparty, reason, until"),
         ({"symbol": "A" * 33}, "symbol: "),
         ({"symbol": ""}, "symbol: "),
-        ({"symbol": "A\0"}, "symbol: "),
+        ({"symbol": "A\0"}, "symbol is "),
         ({"symbol": "AAPL", "counterparty": "ACME"}, "not both"),
         ({"until": "2020-01-01T00:00:00Z"}, "expected an end in the future"),
         ({"until": "soon"}, "until: "),
