@@ -13,10 +13,12 @@ class ConsoleUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    # Two lists beside each other are wider than the page.
+    filter_horizontal = ()
 
 
 class ConsoleGroupAdmin(GroupAdmin, ModelAdmin):  # type: ignore[misc]
-    pass
+    filter_horizontal = ()
 
 
 def register() -> None:

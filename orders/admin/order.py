@@ -28,6 +28,8 @@ class OrderAdmin(ReadOnlyAdmin):
     """Registered by the app that adds the story and the actions, see `routing.admin`."""
 
     change_list_template = "console/orders.html"
+    # Labels above their values, several beside each other.
+    compressed_fields = False
     list_display = (
         "order_id",
         "symbol",
@@ -56,14 +58,8 @@ class OrderAdmin(ReadOnlyAdmin):
             None,
             {
                 "fields": (
-                    "status",
-                    "review",
-                    "route",
-                    "side",
-                    "exact_quantity",
-                    "symbol",
-                    "exact_price",
-                    "counterparty",
+                    ("status", "route", "counterparty"),
+                    ("side", "exact_quantity", "symbol", "exact_price"),
                 )
             },
         ),
@@ -71,10 +67,13 @@ class OrderAdmin(ReadOnlyAdmin):
             "Times",
             {
                 "classes": ("collapse",),
-                "fields": ("created_at", "placed_at", "routed_at", "updated_at", "due_at", "claimed_until"),
+                "fields": (
+                    ("created_at", "placed_at", "routed_at"),
+                    ("updated_at", "due_at", "claimed_until"),
+                ),
             },
         ),
-        ("Origin", {"classes": ("collapse",), "fields": ("message_id", "extra", "version", "attempts")}),
+        ("Origin", {"classes": ("collapse",), "fields": (("message_id", "version", "attempts"), "extra")}),
     )
 
     @admin.display(description="quantity")
