@@ -17,11 +17,14 @@ class TooSlow(Exception):
 @contextmanager
 def bounded(milliseconds: int) -> Iterator[None]:
     """Each statement in the block may take so long. Raises `TooSlow`."""
+    within_another = connection.in_atomic_block
     try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {milliseconds:d}")
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = {milliseconds:d}")
             yield
+            if within_another:
+                # Else it would hold until that transaction ends.
+                cursor.execute("SET LOCAL statement_timeout = DEFAULT")
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise TooSlow from error
