@@ -112,6 +112,7 @@ def test_while_sql_is_down_nothing_is_acknowledged_and_all_is_done_when_it_is_ba
     assert messages_in(rabbitmq, made.queue) == "0"
 
 
+@pytest.mark.long
 def test_while_sql_is_read_only_nothing_is_acknowledged_and_quarantine_waits_with_it(on_rabbitmq, rabbitmq):
     name = on_rabbitmq.database.name
     with on_rabbitmq.configured() as made, on_rabbitmq.database.connect() as connection:

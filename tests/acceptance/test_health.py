@@ -97,6 +97,7 @@ def test_each_neighbour_that_dies_is_said_to_be_down_within_seconds_and_up_again
         on_redis.await_down(None)
 
 
+@pytest.mark.long
 def test_each_neighbour_that_hangs_is_said_to_be_down_within_seconds_and_up_again(on_redis):
     for component, line in on_redis.lines.items():
         line.freeze()
@@ -120,6 +121,7 @@ def test_a_cluster_that_dies_or_hangs_is_said_to_be_down_within_seconds_and_up_a
                 made.await_down(None, within=10)
 
 
+@pytest.mark.long
 def test_a_storm_of_probes_asks_each_neighbour_once_a_second_and_process(on_redis):
     for hanging in (None, "service_registry"):
         if hanging:

@@ -85,6 +85,7 @@ def lines(logs, name):
     return [json.loads(line) for text in found for line in text.splitlines()]
 
 
+@pytest.mark.long
 def test_two_processes_log_each_order_and_its_call_while_logrotate_moves_the_files(logging_system):
     logs = logging_system.logs
     with rotated_all_the_time(logs):

@@ -236,6 +236,7 @@ def _served(server, job):
     return served
 
 
+@pytest.mark.long
 def test_a_real_prometheus_finds_what_is_said_to_be_there(monitored, subtests):
     """One test of several: what they look at takes a while to set up, and would for each process of the run."""
     for finding in (

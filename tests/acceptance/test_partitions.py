@@ -59,6 +59,7 @@ def routed(made, count):
     wait_until(lambda: made.statuses() == {"ROUTED": count}, what=f"{count} are routed")
 
 
+@pytest.mark.long
 def test_a_restarted_worker_resumes_a_stream_after_what_is_settled(streaming):
     streaming.publish(*orders(0, 300))
     first = streaming.start("consume_orders", name="first")

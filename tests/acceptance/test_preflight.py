@@ -91,6 +91,7 @@ def test_everything_that_is_wrong_is_said_at_once_with_what_to_do(environment):
     assert "5 failed" in done.stderr
 
 
+@pytest.mark.long
 def test_warnings_alone_are_let_through_unless_strictly(environment):
     env = environment(API__HTTPS_ONLY="false")
     assert preflight(env).returncode == 0

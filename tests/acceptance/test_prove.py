@@ -118,6 +118,7 @@ def test_where_nothing_is_published_the_steps_of_publishing_are_refused_and_left
     assert "nothing is published" in done.stderr
 
 
+@pytest.mark.long
 def test_a_broker_that_cannot_be_reached_is_said(on_rabbitmq):
     done = prove(
         {**on_rabbitmq, "ORDER_ENTRY__MQ__BROKER_URL": "amqp://127.0.0.1:1"}, "--yes", "--crash-at", "take"

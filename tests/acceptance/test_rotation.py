@@ -169,6 +169,7 @@ def test_commands_log_in_with_what_safeguard_gives(database, tmp_path):
         assert FIRST not in here.system.manage("diffsettings")
 
 
+@pytest.mark.long
 def test_a_worker_does_not_start_without_the_keys_of_tokens(database, tmp_path):
     """It would refuse every message that has one."""
     keys = tmp_path / "keys"

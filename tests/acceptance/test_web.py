@@ -192,6 +192,7 @@ def test_a_configuration_that_check_refuses_is_not_served(database, tmp_path):
     assert "safeguard.sql_api_key is not set, but Safeguard is to give credentials." in refused.stderr
 
 
+@pytest.mark.long
 def test_without_sql_it_says_so_stays_alive_and_comes_back(database, tmp_path):
     with TcpProxy(f"{database.host}/.s.PGSQL.5432") as line:
         line.refuse()

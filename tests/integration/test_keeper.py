@@ -60,6 +60,7 @@ def test_a_missing_binary_is_named_with_its_package(monkeypatch: pytest.MonkeyPa
         binaries.installed("no-such-server", package="such-package")
 
 
+@pytest.mark.long
 def test_a_killed_run_takes_its_servers_along():
     mark = uuid.uuid4().hex
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
