@@ -46,6 +46,13 @@ def entries(config: Config) -> Iterator[Entry]:
             yield Entry(name, key, shown(getattr(section, key)), source)
 
 
+def chosen(config: Config) -> dict[str, Any]:
+    """What is not left at its default, as `section.key`."""
+    return {
+        f"{entry.section}.{entry.key}": entry.value for entry in entries(config) if entry.source != "default"
+    }
+
+
 def _variable(section: str, key: str) -> str:
     """The key's own, else the one that holds its section as JSON."""
     whole = f"{place.ENV_PREFIX}{section}".upper()

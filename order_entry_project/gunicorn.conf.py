@@ -4,6 +4,7 @@
 import os
 import secrets
 import tempfile
+import threading
 from typing import Any
 
 from order_entry_project.config import load
@@ -44,6 +45,14 @@ def on_starting(server: Any) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "order_entry_project.settings")
     django.setup()
     call_command("check")
+
+
+def post_worker_init(worker: Any) -> None:
+    """The first process puts the start on record, on a thread: it serves meanwhile, whether or not SQL answers."""
+    if worker.age == 1:
+        from orders.starts import note_start
+
+        threading.Thread(target=note_start, args=("web",), name="note-start", daemon=True).start()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -4,7 +4,7 @@ import secrets
 import sys
 from typing import Any
 
-from order_entry_project import build, redaction
+from order_entry_project import build, effective, redaction
 from order_entry_project.config import ConfigError, load
 from order_entry_project.console.theme import FRAME
 from order_entry_project.logs import logging_config
@@ -18,6 +18,8 @@ except ConfigError as error:
 
 # Asked for when it is wanted: in a checkout it costs a call of git.
 BUILD = build.facts
+# What of a configuration is on record, secrets masked.
+CHOSEN = effective.chosen
 
 SECRET_KEY = CONFIG.api.secret_key.get_secret_value() if CONFIG.api.secret_key else secrets.token_urlsafe(50)
 # From here on neither log nor diffsettings shows any of them.
@@ -60,6 +62,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "orders.accounts.NoteWhoAsks",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "order_entry_project.request_metrics.RequestMetrics",

@@ -10,11 +10,13 @@ class OrdersConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in, user_login_failed
 
+        from orders import accounts
         from orders.logins import note_failure, note_login
 
         connection_created.connect(_leave_json_as_text)
         user_logged_in.connect(note_login)
         user_login_failed.connect(note_failure)
+        accounts.watch()
 
 
 def _leave_json_as_text(connection: Any, **_: Any) -> None:

@@ -80,7 +80,7 @@ def test_a_restarted_worker_resumes_a_stream_after_what_is_settled(streaming):
     third.stop(30)
     assert streaming.statuses() == {"ROUTED": 400}
     assert streaming.router.executions()["totals"]["executions"] == 400
-    actions = streaming.rows("SELECT actor, action FROM audit_entries")
+    actions = streaming.rows("SELECT actor, action FROM audit_entries WHERE action <> 'service.start'")
     assert actions == [("operator", "consumer_offset.set")]
 
 

@@ -23,6 +23,7 @@ from consumers.supervisor import Task
 from consumers.tally import Tally
 from consumers.worker import Worker
 from orders.credentials import CredentialsUnavailable
+from orders.starts import note_start
 
 
 class Command(BaseCommand):
@@ -48,6 +49,7 @@ class Command(BaseCommand):
         if once and settings.CONFIG.mq.queue_type == "stream":
             raise CommandError("--once: a stream keeps its messages, it is never empty")
         passed = _dies_at(options["crash_at"])
+        note_start("worker")
         try:
             if once:
                 self._show(Worker(queue=queue, once=True, passed=passed).run(), as_json=options["json"])

@@ -13,6 +13,7 @@ from django.core.management.base import CommandError
 from orders.documents import time_text
 from orders.management.runbook import RunbookCommand, cell
 from orders.sql import SqlUnavailable
+from orders.starts import note_start
 from routing import retry
 from routing.retry import Retry, RouterUnknown, Summary
 from routing.stop_signals import StopSignals
@@ -45,6 +46,7 @@ class Command(RunbookCommand):
             if dry_run:
                 self._tell_waiting(as_json=as_json)
                 return
+            note_start("retry")
             with StopSignals() as signals:
                 if daemon:
                     self._keep_running(signals, as_json=as_json)
