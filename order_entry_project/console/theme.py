@@ -57,6 +57,9 @@ FRAME: dict[str, Any] = {
     "SITE_TITLE": "order-entry",
     "SITE_HEADER": "order-entry",
     "SITE_SYMBOL": "conversion_path",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("console/icon.svg")},
+    ],
     "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
