@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import Any
 
 from django.conf import settings
 from django.db.backends.postgresql import base
 from psycopg import IsolationLevel, OperationalError
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, TooManyRequests
 
 from order_entry_project.postgresql import failures
 from order_entry_project.postgresql.client import DatabaseClient
@@ -49,9 +50,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         with failures.reported("connect"):
             if self.pool is not None:
-                return super().get_new_connection(conn_params)
+                return self._of_pool(self.pool, conn_params)
             self.isolation_level = IsolationLevel.READ_COMMITTED
             return Connection.connect(**conn_params)
+
+    def _of_pool(self, pool: ConnectionPool[Any], conn_params: dict[str, Any]) -> Any:
+        """Those who gave up waiting stay in the pool's queue until it has a connection again.
+
+        When it has given up connecting, nobody tries any more while they fill the queue: so they are removed.
+        """
+        try:
+            return super().get_new_connection(conn_params)
+        except TooManyRequests:
+            with pool._lock:  # noqa: SLF001 - it has no way of its own to do this
+                waiting = [client for client in pool._waiting if client.error is None]  # noqa: SLF001 - the same
+                pool._waiting = deque(waiting)  # noqa: SLF001 - the same
+            return super().get_new_connection(conn_params)
 
     def _configure_connection(self, connection: Connection) -> bool:
         """Called by the pool, too, with each of its new connections."""
