@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -70,6 +69,7 @@ def shown(value: Any) -> Any:
         return {str(key): shown(held) for key, held in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [shown(held) for held in value]
-    if isinstance(value, Path):
-        return str(value)
-    return without_passwords(value) if isinstance(value, str) else value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # Paths, networks, decimal numbers.
+    return without_passwords(str(value))

@@ -16,6 +16,8 @@ from django.core.management import call_command
 from pydantic import BaseModel, SecretStr
 
 from order_entry_project.config import Config, load
+from order_entry_project.config.api import Api
+from order_entry_project.config.console import Console
 from order_entry_project.effective import MASK, entries, shown
 
 CANARY = "canary-that-sings"
@@ -156,3 +158,9 @@ class TestSecrets:
     )
     def test_in_urls_are_masked_and_nothing_else_is(self, url, masked):
         assert shown(url) == masked
+
+
+def test_decimal_numbers_and_networks_are_shown_as_text_that_json_takes():
+    networks, notional = Api(trusted_proxies=["10.0.0.0/8"]), Console(four_eyes_above="1000000.50")
+    assert json.loads(json.dumps(shown(networks)))["trusted_proxies"] == ["10.0.0.0/8"]
+    assert json.loads(json.dumps(shown(notional)))["four_eyes_above"] == "1000000.50"
