@@ -45,7 +45,7 @@ test-browser: .venv/.installed-dev ## the console in Chromium: an operator's day
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m browser tests/browser
 
 screenshots: .venv/.installed-dev ## the pictures of docs/console.md, taken anew
-	$(BIN)/python -m pytest -m browser tests/browser/test_pictures.py --pictures=docs/images
+	$(BIN)/python -m pytest tests/browser/test_looks.py -k picture --pictures=docs/images
 
 test-long: .venv/.installed-dev ## the tests that take longer
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long

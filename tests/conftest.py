@@ -18,6 +18,7 @@ from tests.servers.redis import Redis
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos-seed", type=int, help="repeats the faults and messages of a chaos run")
+    parser.addoption("--pictures", help="the folder for the pictures of the console's documentation")
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.browser.desk import Desk
 from tests.browser.people import PASSWORD
@@ -16,6 +16,7 @@ Scheme = Literal["light", "dark"]
 WIDE, NARROW = 1280, 375
 _HEIGHT = {WIDE: 900, NARROW: 812}
 _PATIENCE = 15_000
+expect.set_options(timeout=_PATIENCE)
 _GRAVE = ("serious", "critical")
 # Put up by a page before any of its own scripts.
 _LISTEN = """
@@ -28,11 +29,11 @@ _OVERFLOWING = """() => {
   const wide = document.scrollingElement;
   if (wide.scrollWidth <= window.innerWidth) return [];
   const scrolls = (e) => e && e !== document.body && e !== wide
-    && (["auto", "scroll", "hidden"].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+    && (["auto", "scroll"].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
   const out = [...document.body.querySelectorAll("*")]
     .filter((e) => e.getBoundingClientRect().right > window.innerWidth + 1 && !scrolls(e))
     .filter((e, _, all) => ![...e.children].some((child) => all.includes(child)));
-  const named = (e) => `${e.tagName.toLowerCase()}#${e.id}.${e.className} ${Math.round(e.getBoundingClientRect().right)}`;
+  const named = (e) => `${e.outerHTML.slice(0, 120)} to ${Math.round(e.getBoundingClientRect().right)}`;
   return [`${wide.scrollWidth} > ${window.innerWidth}`, ...out.slice(0, 5).map(named)];
 }"""
 
@@ -79,8 +80,24 @@ class Visitor:
         """What makes the page wider than the window, if it is."""
         return self.page.evaluate(_OVERFLOWING)
 
-    def focused(self) -> Locator:
-        return self.page.locator(":focus")
+    def faults(self, go: Callable[[Visitor], None]) -> list[str]:
+        """What is wrong with the page that `go` leads to.
+
+        It has to fit in all four looks; to be open to everyone, in each colour and each width once.
+        """
+        found = []
+        for scheme, examined in (("light", WIDE), ("dark", NARROW)):
+            self.page.emulate_media(color_scheme=scheme)
+            self._resize(WIDE)
+            go(self)
+            for width in (WIDE, NARROW):
+                self._resize(width)
+                said = self.overflow() + (self.barriers() if width == examined else [])
+                found += [f"{scheme}, {width} px: {fault}" for fault in said]
+        return found
+
+    def _resize(self, width: int) -> None:
+        self.page.set_viewport_size({"width": width, "height": _HEIGHT[width]})
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
