@@ -36,7 +36,7 @@ def may(user: User | AnonymousUser | Caller, operation: Operation) -> bool:
 
 
 def perform(
-    operation: Operation, order_id: str, *, user: User | Caller, reason: str, route: str = ""
+    operation: Operation, order_id: str, *, user: User | Caller, reason: str = "", route: str = ""
 ) -> Done:
     """Do it in the name of `user`. Raises `Refused`, or `Order.DoesNotExist`."""
     actor = user.get_username()

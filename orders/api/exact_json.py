@@ -46,10 +46,10 @@ class ExactNumber(serializers.Field[Decimal, Any, msgspec.Raw, Any]):
 
 @extend_schema_field(OpenApiTypes.DATETIME)
 class Time(serializers.Field[datetime, Any, str, Any]):
-    """A time in the form the spec gives it; read-only."""
+    """A time in the form the spec gives it; read-only. `allow_null`: it may not have come yet."""
 
-    def __init__(self) -> None:
-        super().__init__(read_only=True)
+    def __init__(self, *, allow_null: bool = False) -> None:
+        super().__init__(read_only=True, allow_null=allow_null)
 
     def to_representation(self, value: datetime) -> str:
         return documents.time_text(value)

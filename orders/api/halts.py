@@ -12,7 +12,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,8 +20,9 @@ from orders import halts
 from orders.api import openapi
 from orders.api.bodies import fields_of
 from orders.api.exact_json import Time
+from orders.api.pages import Pages
 from orders.api.problems import problem
-from orders.api.strict import Reason, StrictSerializer
+from orders.api.strict import NameField, Reason, ReasonField, StrictSerializer
 from orders.models import Halt
 from orders.scopes import Scope, may
 
@@ -33,8 +33,8 @@ _IN_FORCE = {"true": True, "false": False}
 
 class HaltSerializer(serializers.ModelSerializer[Halt]):
     since = Time()
-    until = Time()
-    lifted_at = Time()
+    until = Time(allow_null=True)
+    lifted_at = Time(allow_null=True)
     in_force = serializers.SerializerMethodField()
 
     class Meta:
@@ -61,23 +61,17 @@ class HaltSerializer(serializers.ModelSerializer[Halt]):
 class NewHalt(StrictSerializer):
     """Neither symbol nor counterparty: everything."""
 
-    symbol = serializers.CharField(max_length=32, required=False, allow_null=True)
-    counterparty = serializers.CharField(max_length=64, required=False, allow_null=True)
-    reason = serializers.CharField(max_length=1000)
+    symbol = NameField(max_length=32, required=False, allow_null=True)
+    counterparty = NameField(max_length=64, required=False, allow_null=True)
+    reason = ReasonField()
     until = serializers.DateTimeField(required=False, allow_null=True, help_text="ends by itself then")
 
 
-class HaltPages(CursorPagination):
+class HaltPages(Pages):
     ordering = "-id"
-    page_size = 100
-    page_size_query_param = "limit"
-    max_page_size = 1000
 
-    def decode_cursor(self, request: Request) -> Any:
-        cursor = super().decode_cursor(request)
-        if cursor is not None and not _is_id(str(cursor.position or "0")):
-            raise ValidationError({"cursor": ["not a cursor of this list"]})
-        return cursor
+    def is_position(self, text: str) -> bool:
+        return bool(_is_id(text))
 
 
 class HaltsView(ListAPIView[Halt]):
@@ -101,7 +95,8 @@ class HaltsView(ListAPIView[Halt]):
         parameters=[OpenApiParameter("in_force", bool, description="only those in force, or only past ones")],
         responses={
             200: HaltSerializer(many=True),
-            400: openapi.problem("No such filter"),
+            400: openapi.problem("No such filter or value"),
+            404: openapi.problem("No such page"),
             **openapi.REFUSALS,
         },
     )

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from orders import documents
 from orders.api.exact_json import ExactNumber, Time
+from orders.api.strict import NameField
 from orders.lifecycle import Status
 from orders.models import Order, OrderEvent
 
@@ -17,7 +18,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     quantity = ExactNumber(documents.quantity_text)
     price = ExactNumber(documents.price_text)
     created_at = Time()
-    routed_at = Time()
+    routed_at = Time(allow_null=True)
     updated_at = Time()
 
     class Meta:
@@ -58,8 +59,8 @@ class OrderFilter(serializers.Serializer[Any]):
         required=False,
         error_messages={"invalid_choice": "{input!r} is none of " + ", ".join(Status.values)},
     )
-    counterparty = serializers.CharField(max_length=64, required=False)
-    symbol = serializers.CharField(max_length=32, required=False)
+    counterparty = NameField(max_length=64, required=False)
+    symbol = NameField(max_length=32, required=False)
     needs_review = serializers.BooleanField(
         required=False, error_messages={"invalid": "{input!r} is neither true nor false"}
     )

@@ -90,6 +90,7 @@ class OrdersView(ListAPIView[Order]):
         responses={
             200: OrderSerializer(many=True),
             400: openapi.problem("No such filter or value"),
+            404: openapi.problem("No such page"),
             **openapi.REFUSALS,
         },
     )

@@ -21,7 +21,7 @@ from orders import documents
 from orders.api import openapi
 from orders.api.bodies import fields_of
 from orders.api.exact_json import ExactNumber, Time
-from orders.api.pages import OrderPages
+from orders.api.pages import Pages, is_time
 from orders.api.problems import problem
 from orders.api.strict import Reason
 from orders.scopes import Scope
@@ -39,7 +39,7 @@ class ApprovalSerializer(serializers.ModelSerializer[RouteApproval]):
     notional = ExactNumber(documents.price_text)
     requested_at = Time()
     expires_at = Time()
-    decided_at = Time()
+    decided_at = Time(allow_null=True)
 
     class Meta:
         model = RouteApproval
@@ -66,8 +66,11 @@ class ApprovalSerializer(serializers.ModelSerializer[RouteApproval]):
         return approvals.state(approval)
 
 
-class ApprovalPages(OrderPages):
+class ApprovalPages(Pages):
     ordering = ("-requested_at", "id")
+
+    def is_position(self, text: str) -> bool:
+        return is_time(text)
 
 
 class ApprovalsView(ListAPIView[RouteApproval]):
@@ -83,7 +86,8 @@ class ApprovalsView(ListAPIView[RouteApproval]):
     @extend_schema(
         responses={
             200: ApprovalSerializer(many=True),
-            400: openapi.problem("No such page"),
+            400: openapi.problem("No such filter or value"),
+            404: openapi.problem("No such page"),
             **openapi.REFUSALS,
         }
     )

@@ -23,10 +23,9 @@ from orders.api.bodies import fields_of
 from orders.api.exact_json import ExactJSONRenderer
 from orders.api.problems import problem
 from orders.api.serializers import OrderSerializer
-from orders.api.strict import Reason, StrictSerializer
+from orders.api.strict import NameField, Reason, StrictSerializer
 from orders.models import Order
 from orders.scopes import Caller, Scope
-from routing import manual
 from routing.api.approvals import ApprovalSerializer
 from routing.api.idempotency import HEADER, once
 from routing.operations import Operation, Refused
@@ -36,17 +35,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class NewRoute(Reason):
-    route = serializers.CharField(max_length=255, help_text="the venue")
-
-    def validate_route(self, route: str) -> str:
-        try:
-            return manual.venue(route)
-        except Refused as refusal:
-            raise serializers.ValidationError(str(refusal)) from None
+    route = NameField(max_length=255, help_text="the venue")
 
 
 class Remark(StrictSerializer):
-    reason = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="")
+    reason = serializers.RegexField(
+        r"^[^\x00]*$", max_length=1000, required=False, allow_blank=True, trim_whitespace=False
+    )
 
 
 _SAME_AGAIN = OpenApiParameter(

@@ -20,7 +20,7 @@ from routing.models import OrderRoute
 
 class OrderRouteSerializer(serializers.ModelSerializer[OrderRoute]):
     decided_at = Time()
-    published_at = Time()
+    published_at = Time(allow_null=True)
 
     class Meta:
         model = OrderRoute

@@ -83,7 +83,7 @@ def test_an_operation_is_done_and_answered_with_the_order_as_it_is_then(
 
 def test_a_route_by_hand_goes_where_it_was_sent(desk):
     parked_order("P-1")
-    assert post(desk, "P-1", "route", {"route": " LSE ", **WHY}).json()["route"] == "LSE"
+    assert post(desk, "P-1", "route", {"route": "LSE", **WHY}).json()["route"] == "LSE"
     assert OrderRoute.objects.get().outcome == "MANUAL"
 
 
@@ -154,6 +154,7 @@ def test_an_order_that_is_not_there_is_not_found(desk, operation):
         ("route", {"route": "NYSE"}, "reason"),
         ("route", {"route": "A\nB", "reason": "r"}, "route"),
         ("route", {"route": " ", "reason": "r"}, "route"),
+        ("route", {"route": "LSE ", "reason": "r"}, "route"),
         ("route", {"route": "x" * 256, "reason": "r"}, "route"),
         ("route", {"route": 7, "reason": ["r"]}, "reason"),
         ("cancel", {}, "reason"),

@@ -81,7 +81,7 @@ def test_pages_follow_each_other_and_a_bad_cursor_is_refused(operator):
     first = json.loads(operator.get("/halt?limit=2").content)
     second = json.loads(operator.get(first["next"]).content)
     assert [halt["id"] for halt in first["results"] + second["results"]] == made[::-1]
-    problem_of(operator.get("/halt?cursor=cD1zb29u"), 400)
+    problem_of(operator.get("/halt?cursor=cD1zb29u"), 404)
     problem_of(operator.get("/halt?in_force=maybe"), 400)
 
 
