@@ -34,6 +34,7 @@ def desk(database, rabbitmq, tmp_path):
             yield made, url
 
 
+@pytest.mark.long
 def test_fifty_orders_are_routed_in_the_console_published_and_executed_over_rest(desk):
     made, url = desk
     with requests.Session() as person:
