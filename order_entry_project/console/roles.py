@@ -53,7 +53,15 @@ def grant(sender: AppConfig, using: str, **_: Any) -> None:
         create_permissions(apps.get_app_config(label), verbosity=0, using=using)
     groups = apps.get_model("auth", "Group").objects.using(using)
     for group in groups.filter(name__in=ROLES):
-        group.permissions.set(_permissions(ROLES[group.name], using))
+        permissions = _permissions(ROLES[group.name], using)
+        if group.permissions.exists():
+            group.permissions.set(permissions)
+        else:
+            # New: nobody's rights change, and nothing is to be on record.
+            given = group.permissions.through
+            given.objects.using(using).bulk_create(
+                [given(group_id=group.pk, permission_id=permission.pk) for permission in permissions]
+            )
 
 
 def _permissions(names: frozenset[str], using: str) -> Any:

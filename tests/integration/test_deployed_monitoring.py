@@ -43,7 +43,9 @@ def test_an_alert_says_how_bad_what_and_where_to_read_on(alert):
 
 def test_every_section_on_an_alert_belongs_to_one():
     page = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
-    sections = {title.lower().replace(" ", "-") for title in re.findall(r"^### Alert: (.+)$", page, re.MULTILINE)}
+    sections = {
+        title.lower().replace(" ", "-") for title in re.findall(r"^### Alert: (.+)$", page, re.MULTILINE)
+    }
     asked = {alert["annotations"]["runbook_url"].partition("#alert-")[2] for alert in ALERTS} - {""}
     assert sections == asked
 

@@ -53,7 +53,9 @@ def plant() -> list[models.Model]:
     OrderRoute.objects.create(order=order, id=uuid4(), attempt=1, outcome="ACCEPTED", **texts(OrderRoute))
     user = User.objects.create(is_staff=True, **texts(User, but=("password",)))
     asked = {"order": order, "notional": 1, "expires_at": now, "requester": user}
-    action = BulkAction.objects.create(operation=Operation.ROUTE, user=user, decided_at=now, **texts(BulkAction))
+    action = BulkAction.objects.create(
+        operation=Operation.ROUTE, user=user, decided_at=now, **texts(BulkAction)
+    )
     BulkActionOrder.objects.create(action=action, order=order, effect="REFUSED", **texts(BulkActionOrder))
     return [
         order,

@@ -49,11 +49,12 @@ class Command(BaseCommand):
         if once and settings.CONFIG.mq.queue_type == "stream":
             raise CommandError("--once: a stream keeps its messages, it is never empty")
         passed = _dies_at(options["crash_at"])
-        note_start("worker")
         try:
             if once:
+                note_start("worker")
                 self._show(Worker(queue=queue, once=True, passed=passed).run(), as_json=options["json"])
             elif processes == 1 and settings.CONFIG.telemetry.metrics_port is None:
+                note_start("worker")
                 Worker(queue=queue, passed=passed).run()
             else:
                 self._supervise(processes, queue, passed)
@@ -64,11 +65,16 @@ class Command(BaseCommand):
         config = settings.CONFIG
         with TemporaryDirectory(prefix="order-entry-") as folder:
             snapshots = Snapshots(Path(folder))
-            work = Task(
-                "worker",
-                lambda: Worker(queue=queue, share=processes, passed=passed, snapshots=snapshots).run(),
-            )
-            tasks = [work] * processes
+
+            def work() -> None:
+                Worker(queue=queue, share=processes, passed=passed, snapshots=snapshots).run()
+
+            def note_and_work() -> None:
+                note_start("worker")
+                work()
+
+            # One of them puts the start on record: this process has no connection, to anything.
+            tasks = [Task("worker", note_and_work), *[Task("worker", work)] * (processes - 1)]
             if port := config.telemetry.metrics_port:
                 from consumers import exporter
 

@@ -173,7 +173,9 @@ class TestReplaying:
         assert QueueMessage.objects.count() == 0
         assert "2 messages are in their queues again" in text(decide(supervisor, "replay/", id=ids))
         assert states() == {("m-1", "REPLAYED"), ("m-2", "REPLAYED"), ("m-3", "WAITING")}
-        assert set(AuditEntry.objects.values_list("actor", flat=True)) == {"ann"}
+        assert set(
+            AuditEntry.objects.filter(action__startswith="rejected").values_list("actor", flat=True)
+        ) == {"ann"}
         assert "None of these messages waits" in text(
             supervisor.get(f"{PAGE}replay/?id={ids[0]}&id={ids[1]}")
         )
@@ -230,7 +232,7 @@ class TestDiscarding:
         assert "Discard 1 message" in text(supervisor.get(f"{PAGE}discard/?id={message.pk}"))
         assert "1 message is discarded" in text(decide(supervisor, "discard/", id=message.pk))
         assert states() == {("m-1", "DISCARDED")}
-        assert AuditEntry.objects.get().action == "rejected.discard"
+        assert AuditEntry.objects.filter(action__startswith="rejected").get().action == "rejected.discard"
 
     def test_who_may_replay_may_not_discard(self):
         client = person("view_rejectedmessage", "replay_rejectedmessage")

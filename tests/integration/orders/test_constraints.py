@@ -9,13 +9,14 @@ from uuid import uuid4
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.models import CheckConstraint, Model, UniqueConstraint
 
 from consumers.models import DeliveryAttempt, RejectedMessage
 from orders.lifecycle import Event, Status
 from orders.models import ApiToken, AuditAnchor, AuditEntry, Halt, Order, OrderEvent
-from routing.models import OrderRoute
+from routing.models import BulkAction, OrderRoute, RouteApproval
 from tests.book_rows import CREATED_AT, claimed, order_in_book, parked_order, routed_order
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +84,18 @@ def an_anchor(**fields: Any) -> Callable[[], object]:
     return lambda: AuditAnchor.objects.create(**row, hash=bytes(32))
 
 
+def an_approval(**fields: Any) -> Callable[[], object]:
+    row = {"route": "NYSE", "reason": "client asked", "notional": 1, "requested_by": "ann", "expires_at": NOW}
+    return lambda: RouteApproval.objects.create(order=order_in_book(), **(row | fields))
+
+
+def a_bulk_action(**fields: Any) -> Callable[[], object]:
+    def write() -> None:
+        BulkAction.objects.create(user=User.objects.create(username="ann"), operation="ROUTE", **fields)
+
+    return write
+
+
 ACCEPTED = {"outcome": "ACCEPTED", "route": "NYSE"}
 MANUAL = {"outcome": "MANUAL", "route": "NYSE", "reason": "client asked"}
 
@@ -136,6 +149,12 @@ REFUSED: dict[str, list[Callable[[], object]]] = {
         api_tokens({"revoked_at": NOW}),
         api_tokens({"revoked_by": "sue"}),
     ],
+    "route_approvals_say_where_and_why": [an_approval(route=""), an_approval(reason="")],
+    "route_approvals_decided_by_someone": [
+        an_approval(decision="DECLINED", decided_at=NOW),
+        an_approval(decided_by="sue"),
+    ],
+    "bulk_actions_decided_with_reason": [a_bulk_action(decided_at=NOW)],
     "audit_entries_say_who_and_what": [an_audit_entry(actor=""), an_audit_entry(action="")],
     "audit_anchors_go_on_once": [lambda: (an_anchor()(), an_anchor()())],
     "audit_anchors_span_time": [an_anchor(since=NOW)],

@@ -67,7 +67,9 @@ def test_a_halt_is_placed_says_how_many_orders_wait_and_is_lifted(supervisor):
     assert "The halt of AAPL is lifted" in text(supervisor.post(page, {"reason": "mended"}, follow=True))
     assert "was not in force any more" in text(supervisor.post(page, {"reason": "mended"}, follow=True))
     assert "It is not in force any more" in text(supervisor.get(page))
-    assert list(AuditEntry.objects.order_by("id").values_list("action", "actor")) == [
+    assert list(
+        AuditEntry.objects.filter(action__startswith="halt").order_by("id").values_list("action", "actor")
+    ) == [
         ("halt.place", "ann"),
         ("halt.lift", "ann"),
     ]
