@@ -63,7 +63,7 @@ lock: .venv/.installed-dev ## after a change in requirements*.txt: versions and 
 clean: ## remove the data of demo and run, and caches; .venv stays
 	@if [ -d $(DATA) ]; then flock --nonblock $(DATA)/postgresql.lock rm -rf $(DATA) \
 	|| { echo "$(DATA) is in use by make demo or make run: stop that first." >&2; exit 1; }; fi
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis .coverage*
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
