@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -14,6 +15,10 @@ from tests.servers.asking import ask
 from tests.servers.postgres import TEMPLATE, Database, fresh_database
 from tests.servers.rabbitmq import Broker
 from tests.servers.redis import Redis
+
+# Each run tries others: what many runs try in all is what counts.
+hypothesis.settings.register_profile("everyday", max_examples=40)
+hypothesis.settings.load_profile("everyday")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

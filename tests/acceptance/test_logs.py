@@ -119,6 +119,7 @@ def test_two_processes_log_each_order_and_its_call_while_logrotate_moves_the_fil
     assert "canary" not in said + supervisor.log.read_text()
 
 
+@pytest.mark.long
 def test_on_a_terminal_a_worker_says_what_it_does_in_plain_lines(logging_system):
     terminal, other_end = os.openpty()
     with os.fdopen(terminal, "rb", buffering=0) as screen:

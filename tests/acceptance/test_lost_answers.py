@@ -84,6 +84,7 @@ def test_orders_are_routed_once_whichever_answer_is_lost_on_their_way(behind_pro
     assert behind_proxy.rows(twice, behind_proxy.routed) == []
 
 
+@pytest.mark.long
 def test_refused_orders_go_before_a_person_once_whichever_answer_is_lost(behind_proxy, proxy):
     behind_proxy.router.turn(refusal_rate=1)
     for statement in ("note_failures", "park"):
@@ -108,6 +109,7 @@ def test_a_sweep_whose_answer_is_lost_leaves_no_call_that_never_was(behind_proxy
     assert requests_of(behind_proxy, order_ids) == {1}
 
 
+@pytest.mark.long
 def test_conflicts_are_quarantined_and_reviewed_once_whichever_answer_is_lost(behind_proxy, proxy):
     order_ids = publish(behind_proxy)
     await_status(behind_proxy, order_ids, "ROUTED")

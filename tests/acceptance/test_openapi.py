@@ -50,6 +50,7 @@ def holds(api: list[str], *options: str) -> None:
     assert "No issues found" in asked.stdout
 
 
+@pytest.mark.long
 def test_the_api_is_as_its_document_says_in_a_few_hundred_requests(api):
     holds(api, "--phases", "fuzzing", "--max-time", "3", "--generation-deterministic")
 

@@ -111,6 +111,7 @@ def test_a_configuration_that_cannot_be_used_is_a_finding_as_any_other(environme
         assert (finding["level"], finding["key"]) == ("failed", "ORDER_ENTRY_CONFIG")
 
 
+@pytest.mark.long
 def test_on_a_terminal_it_is_a_table_in_colours(environment):
     leader, follower = pty.openpty()
     env = environment(API__HTTPS_ONLY="false") | {"COLUMNS": "160", "TERM": "xterm"}

@@ -78,6 +78,7 @@ def test_a_store_of_its_own_tells_no_lies_and_keeps_nothing_of_a_proof(on_rabbit
         assert [key for key in store.scan_iter() if b"PROVE" in key] == []
 
 
+@pytest.mark.long
 def test_it_asks_before_it_touches_servers_that_are_not_this_checkouts(on_rabbitmq, database):
     done = prove(on_rabbitmq, "--crash-at", "settle")
     assert done.returncode == 2
@@ -85,6 +86,7 @@ def test_it_asks_before_it_touches_servers_that_are_not_this_checkouts(on_rabbit
     assert database.host in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -98,6 +100,7 @@ def test_misuse_is_refused_with_what_was_expected(on_rabbitmq, arguments, compla
     assert complaint in done.stderr
 
 
+@pytest.mark.long
 def test_a_worker_refuses_to_end_at_a_step_that_there_is_not(on_rabbitmq):
     done = subprocess.run(
         [*MANAGE, "consume_orders", "--crash-at", "teleport"],
@@ -111,6 +114,7 @@ def test_a_worker_refuses_to_end_at_a_step_that_there_is_not(on_rabbitmq):
     assert "invalid choice: 'teleport' (choose from 'take', 'decode'," in done.stderr
 
 
+@pytest.mark.long
 def test_where_nothing_is_published_the_steps_of_publishing_are_refused_and_left_out_of_all(on_rabbitmq):
     silent = {**on_rabbitmq, "ORDER_ENTRY__MQ__PRODUCER_QUEUE": "null"}
     done = prove(silent, "--crash-at", "confirm", "--yes")

@@ -141,6 +141,7 @@ def test_told_to_stop_it_finishes_what_is_in_flight_and_gives_up_no_call(book):
     assert book.rows("SELECT count(*) FROM orders WHERE claim IS NOT NULL") == [(0,)]
 
 
+@pytest.mark.long
 def test_the_daemon_goes_on_after_a_failing_run_and_ends_well_when_told_to(book):
     port = free_port()
     book.env["ORDER_ENTRY__SERVICE_REGISTRY__ENDPOINT"] = f"127.0.0.1:{port}"
@@ -159,6 +160,7 @@ def test_the_daemon_goes_on_after_a_failing_run_and_ends_well_when_told_to(book)
     assert sum(summary["routed"] for summary in summaries) == 2
 
 
+@pytest.mark.long
 def test_on_a_terminal_it_shows_how_far_it_is(book):
     enter(book, *(f"SHOWN-{number}" for number in range(50)))
     leader, follower = pty.openpty()

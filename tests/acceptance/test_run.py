@@ -96,6 +96,7 @@ def test_a_part_that_ends_ends_the_run_and_is_named(tmp_path: Path):
     assert commands_of(str(tmp_path)) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "moment", ["Starting PostgreSQL", "Starting the simulated", "Preparing the database"]
 )

@@ -65,6 +65,7 @@ def read(server: EmbeddedPostgres) -> int:
         return connection.execute("SELECT answer FROM kept").fetchone()[0]
 
 
+@pytest.mark.long
 def test_what_was_written_is_there_at_the_next_start(tmp_path: Path):
     with embedded(tmp_path / "pg") as server:
         write(server)
@@ -97,6 +98,7 @@ def test_a_database_is_created_once_and_dropped_even_while_in_use(tmp_path: Path
             assert connection.execute("SELECT to_regclass('mine')").fetchone() == (None,)
 
 
+@pytest.mark.long
 def test_a_killed_server_recovers(tmp_path: Path):
     with embedded(tmp_path / "pg") as server:
         write(server)
@@ -114,6 +116,7 @@ def test_the_server_ends_with_its_killed_owner_and_starts_again_at_once(tmp_path
             assert not runs(pid)
 
 
+@pytest.mark.long
 def test_a_second_owner_is_refused_in_words(tmp_path: Path):
     with owner(tmp_path / "pg") as (process, _):
         with pytest.raises(EmbeddedError, match=rf"in use by another run \(process {process.pid}\)"):
@@ -121,6 +124,7 @@ def test_a_second_owner_is_refused_in_words(tmp_path: Path):
         assert process.poll() is None
 
 
+@pytest.mark.long
 def test_a_stale_pid_file_with_a_number_in_use_does_not_matter(tmp_path: Path):
     with embedded(tmp_path / "pg"):
         stale = (tmp_path / "pg" / "postmaster.pid").read_text()
@@ -130,6 +134,7 @@ def test_a_stale_pid_file_with_a_number_in_use_does_not_matter(tmp_path: Path):
         server.connect().close()
 
 
+@pytest.mark.long
 def test_what_a_killed_first_start_left_half_made_is_made_again(tmp_path: Path):
     (tmp_path / "pg.new").mkdir()
     (tmp_path / "pg.new" / "PG_VERSION").write_text("18")
@@ -138,6 +143,7 @@ def test_what_a_killed_first_start_left_half_made_is_made_again(tmp_path: Path):
     assert not (tmp_path / "pg.new").exists()
 
 
+@pytest.mark.long
 def test_a_long_path_puts_the_socket_into_a_private_folder_that_goes_again(tmp_path: Path):
     data = tmp_path / ("long" * 30) / "pg"
     with embedded(data) as server:
@@ -147,6 +153,7 @@ def test_a_long_path_puts_the_socket_into_a_private_folder_that_goes_again(tmp_p
     assert not server.socket.exists()
 
 
+@pytest.mark.long
 def test_a_socket_folder_that_someone_else_put_there_is_refused(tmp_path: Path):
     data = tmp_path / ("long" * 30) / "pg"
     folder = EmbeddedPostgres(data).socket
@@ -158,6 +165,7 @@ def test_a_socket_folder_that_someone_else_put_there_is_refused(tmp_path: Path):
         folder.unlink()
 
 
+@pytest.mark.long
 def test_a_wrong_setting_is_told_with_the_servers_own_words(tmp_path: Path):
     with pytest.raises(EmbeddedError, match='invalid value for parameter "max_connections"'):
         EmbeddedPostgres(tmp_path / "pg", settings={"max_connections": "many"}).__enter__()

@@ -134,7 +134,7 @@ def test_wounded_avro_ends_as_an_order_or_as_a_refusal():
 
 
 CONTENT_TYPES = st.none() | st.text() | st.sampled_from(["application/json", "avro/binary"])
-much = settings(deadline=None, max_examples=400)
+much = settings(deadline=None, max_examples=150)
 
 
 @much
