@@ -16,9 +16,9 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 from orders import documents
-from orders.admin.read_only import ReadOnlyAdmin
 from routing import approvals
 from routing.console.forms import ApprovalForm
+from routing.console.own_page import OwnPageAdmin
 from routing.models import RouteApproval
 from routing.operations import Refused
 
@@ -43,16 +43,11 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 @admin.register(RouteApproval)
-class RouteApprovalAdmin(ReadOnlyAdmin):
+class RouteApprovalAdmin(OwnPageAdmin):
     list_display = ("order_id", "route", "exact_notional", "requested_by", "requested_at", "until", "state")
     list_filter = (WaitingFilter,)
-    sortable_by = ()
     search_fields = ("order__order_id__startswith",)
     search_help_text = "The beginning of an order id"
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        del obj
-        return request.user.has_perm("orders.view_order")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RouteApproval]:
         return approvals.with_ends(super().get_queryset(request))
@@ -74,20 +69,8 @@ class RouteApprovalAdmin(ReadOnlyAdmin):
         own = path("<uuid:approval_id>/decide/", decide, name="routing_routeapproval_decide")
         return [own, *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        del form_url, extra_context
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        approval = self.get_object(request, object_id)
-        if approval is None:
-            raise Http404
-        return self._show(request, approval, ApprovalForm())
+    def page_of(self, request: HttpRequest, obj: RouteApproval) -> HttpResponse:
+        return self._show(request, obj, ApprovalForm())
 
     def decide(self, request: HttpRequest, approval_id: UUID) -> HttpResponse:
         """Approve or decline, as the button says."""

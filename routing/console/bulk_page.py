@@ -10,17 +10,17 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 from orders import documents
-from orders.admin.read_only import ReadOnlyAdmin
 from orders.models import Order
 from routing import bulk
 from routing.console.forms import ReasonForm, form_of, late_venues
+from routing.console.own_page import OwnPageAdmin
 from routing.models import BulkAction, BulkActionOrder
 from routing.operations import Operation, Refused
 from routing.performing import may
@@ -49,14 +49,9 @@ _BECAME = {
 
 
 @admin.register(BulkAction)
-class BulkActionAdmin(ReadOnlyAdmin):
+class BulkActionAdmin(OwnPageAdmin):
     list_display = ("proposed_at", "operation", "user", "route", "reason", "decided_at")
     list_select_related = ("user",)
-    sortable_by = ()
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        del obj
-        return request.user.has_perm("orders.view_order")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """What was decided; of what was not, one's own."""
@@ -73,22 +68,10 @@ class BulkActionAdmin(ReadOnlyAdmin):
     def _view(self, view: Any) -> Any:
         return self.admin_site.admin_view(require_POST(view))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        del form_url, extra_context
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        action = self.get_object(request, object_id)
-        if action is None:
-            raise Http404
-        if action.decided_at is None:
-            return self._ask(request, action, form_of(Operation(action.operation)))
-        return self._tell(request, action)
+    def page_of(self, request: HttpRequest, obj: BulkAction) -> HttpResponse:
+        if obj.decided_at is None:
+            return self._ask(request, obj, form_of(Operation(obj.operation)))
+        return self._tell(request, obj)
 
     def decide(self, request: HttpRequest, action_id: UUID) -> HttpResponse:
         """Take the person's decision, and do the first piece."""
