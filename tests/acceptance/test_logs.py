@@ -18,8 +18,7 @@ import pytest
 from order_entry_project.config import BASE_DIR
 from tests.acceptance.system import MANAGE, system, wait_until
 from tests.builders import body
-from tests.servers.binaries import installed
-from tests.servers.unavailable import UnavailableError
+from tests.servers.asking import needed
 
 ORDERS = 3_000
 CANARIES = {
@@ -46,7 +45,7 @@ def rotated_all_the_time(logs):
     text = (BASE_DIR / "deploy/order-entry.logrotate").read_text()
     rules.write_text(text.replace("/var/log/order-entry", str(logs)).replace("rotate 30", "rotate 1000"))
     rules.chmod(0o644)
-    logrotate = _logrotate()
+    logrotate = needed("logrotate", package="logrotate")
     over = threading.Event()
 
     def rotate():
@@ -62,15 +61,6 @@ def rotated_all_the_time(logs):
     finally:
         over.set()
         rotating.join()
-
-
-def _logrotate():
-    try:
-        return installed("logrotate", package="logrotate")
-    except UnavailableError as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
 
 
 def texts(logs, name):

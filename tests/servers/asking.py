@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 import pytest
 
+from tests.servers.binaries import installed
 from tests.servers.unavailable import UnavailableError
 
 T = TypeVar("T")
@@ -49,6 +50,14 @@ def private(name: str, server: AbstractContextManager[T]) -> Iterator[T]:
         except UnavailableError as error:
             _go_without(name, str(error))
         yield started
+
+
+def needed(name: str, *, package: str) -> str:
+    """The path of an installed program; skips or fails where it cannot be had."""
+    try:
+        return installed(name, package=package)
+    except UnavailableError as missing:
+        _go_without(name, str(missing))
 
 
 def _go_without(server: str, reason: str) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -11,32 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 import yaml
 
 from order_entry_project.embedded.processes import Child
 from tests.acceptance.system import wait_until
 from tests.ports import free_port
-from tests.servers.binaries import installed
+from tests.servers.asking import needed
 from tests.servers.redis import await_port
-from tests.servers.unavailable import UnavailableError
-
-
-def binary(name: str) -> str:
-    """The path of `prometheus` or `promtool`; skips where there is none, fails there if CI=true."""
-    try:
-        return installed(name, package="prometheus")
-    except UnavailableError as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{name} is needed where CI=true: {missing}")
-        pytest.skip(str(missing))
 
 
 def promtool(*arguments: str | Path) -> str:
     """What it says; fails with it where it finds fault."""
     done = subprocess.run(
-        [binary("promtool"), *arguments], capture_output=True, text=True, timeout=60, check=False
+        [needed("promtool", package="prometheus"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
@@ -85,7 +76,7 @@ def running(folder: Path, targets: Mapping[str, str], rules: Path) -> Iterator[P
         )
     )
     argv = [
-        binary("prometheus"),
+        needed("prometheus", package="prometheus"),
         f"--config.file={config}",
         f"--storage.tsdb.path={folder / 'prometheus'}",
         f"--web.listen-address=127.0.0.1:{port}",
