@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from orders.fields import KeyField
+
 
 class Reason(models.TextChoices):
     """Why a message was rejected. The text that comes with it says what exactly."""
@@ -142,3 +144,19 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.queue} {self.message_id} {self.attempts}"
+
+
+class WorkerState(models.Model):
+    """What a worker last said of its breakers: they are each worker's own, and the console asks for all of them."""
+
+    worker = KeyField(primary_key=True, max_length=150, help_text="service@host:process")
+    breakers = models.JSONField(help_text="how each neighbour's breaker stands: closed, half-open or open")
+    seen_at = models.DateTimeField(db_default=Now(), help_text="when it said so")
+
+    class Meta:
+        db_table = "worker_states"
+        default_permissions = ()
+        ordering: ClassVar = ["worker"]
+
+    def __str__(self) -> str:
+        return self.worker

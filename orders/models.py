@@ -213,6 +213,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         db_table = "audit_entries"
+        verbose_name_plural = "audit entries"
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
             # All that was done to one order or user.
@@ -297,3 +298,24 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class KeptAnswer(models.Model):
+    """What a request with an `Idempotency-Key` was answered, written by the transaction that did what it asked."""
+
+    pk = models.CompositePrimaryKey("caller", "key")
+    caller = models.CharField(max_length=150)
+    key = models.CharField(max_length=255)
+    digest = models.BinaryField(help_text="SHA-256 of method, path and body")
+    status = models.IntegerField(default=0)
+    location = models.TextField(default="")
+    body = models.TextField(default="")
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "kept_answers"
+        default_permissions = ()
+        indexes: ClassVar = [models.Index("expires_at", name="kept_answers_expiry")]
+
+    def __str__(self) -> str:
+        return f"{self.caller} {self.key}"

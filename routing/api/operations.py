@@ -21,13 +21,13 @@ from orders import documents
 from orders.api import openapi
 from orders.api.bodies import fields_of
 from orders.api.exact_json import ExactJSONRenderer
+from orders.api.idempotency import HEADER, once
 from orders.api.problems import problem
 from orders.api.serializers import OrderSerializer
 from orders.api.strict import NameField, Reason, StrictSerializer
 from orders.models import Order
 from orders.scopes import Caller, Scope
 from routing.api.approvals import ApprovalSerializer
-from routing.api.idempotency import HEADER, once
 from routing.operations import Operation, Refused
 from routing.performing import PERMISSIONS, may, perform
 

@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from orders.lifecycle import Status
-from orders.models import Order, OrderEvent
-from routing.models import KeptAnswer, OrderRoute, RouteApproval
+from orders.models import KeptAnswer, Order, OrderEvent
+from routing.models import OrderRoute, RouteApproval
 from tests.book_rows import claimed, order_in_book, parked_order, routed_order
 from tests.integration.orders.api import conftest as callers
 from tests.integration.orders.api.conftest import basic, bearing, problem_of, token

@@ -19,7 +19,7 @@ from django.http import HttpResponse
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 
-from routing.models import KeptAnswer
+from orders.models import KeptAnswer
 
 HEADER = "Idempotency-Key"
 KEPT_FOR = timedelta(hours=24)
