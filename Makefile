@@ -39,7 +39,7 @@ check: .venv/.installed-dev ## lint, types, import layers, known vulnerabilities
 	$(MANAGE) check --deploy --fail-level WARNING
 
 test: .venv/.installed-dev ## the everyday tests, on real servers, under 5 minutes
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not browser"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not long and not browser"
 
 test-browser: .venv/.installed-dev ## the console in Chromium: an operator's day, by keyboard too, and how it looks
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m browser tests/browser

@@ -20,6 +20,8 @@ from tests.servers.redis import Redis
 hypothesis.settings.register_profile("everyday", max_examples=40)
 hypothesis.settings.load_profile("everyday")
 
+_CONFIG = settings.CONFIG
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos-seed", type=int, help="repeats the faults and messages of a chaos run")
@@ -30,6 +32,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: last, it would keep one worker waiting for the other."""
     items.sort(key=lambda item: "tests/chaos/" not in item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Of a module that leaves another configuration behind, it is this one that fails, not a later one."""
+    done = yield
+    if nextitem is None or nextitem.path != item.path:
+        left, settings.CONFIG = settings.CONFIG, _CONFIG
+        assert left is _CONFIG, "settings.CONFIG is not what it was before the tests of this module"
+    return done
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,8 @@ def account(amqp, rabbitmq, tmp_path, monkeypatch):
     user = f"user-{uuid4().hex}"
     rabbitmq.ctl("add_user", user, FIRST)
     rabbitmq.ctl("set_permissions", user, ".*", ".*", ".*")
-    with Appliance(tmp_path) as appliance:
+    # Undone before the bench's own changes: the last to be undone says what the tests after these find.
+    with Appliance(tmp_path) as appliance, pytest.MonkeyPatch.context() as patch:
         account = appliance.add(user, FIRST)
         vault = Safeguard(
             host=appliance.host,
@@ -32,7 +33,7 @@ def account(amqp, rabbitmq, tmp_path, monkeypatch):
             ca_cert=appliance.ca_cert,
             mq_api_key=account.api_key,
         )
-        monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"safeguard": vault}))
+        patch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"safeguard": vault}))
         amqp.configure(username=user)
         account.appliance = appliance
         yield account
