@@ -22,7 +22,7 @@ demo: .venv/.installed ## 1,000 sample orders through the whole service, then a 
 run: .venv/.installed ## the same, kept up with a trickle of orders, API and console, until Ctrl-C
 	@$(MANAGE) run
 
-check: .venv/.installed-dev ## lint, types, import layers, known vulnerabilities, migrations, deployment settings
+check: .venv/.installed-dev ## lint, types, import layers, known vulnerabilities, migrations, deployment
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -30,6 +30,7 @@ check: .venv/.installed-dev ## lint, types, import layers, known vulnerabilities
 	$(BIN)/python .ci/lint_comparisons.py
 	$(BIN)/python .ci/lint_security.py
 	$(BIN)/python .ci/audit_packages.py
+	$(BIN)/python .ci/lint_deployment.py
 	$(BIN)/python -m order_entry_project.embedded $(MANAGE) makemigrations --check --dry-run
 	$(BIN)/python -m order_entry_project.embedded $(BIN)/python .ci/lint_migrations.py
 	ORDER_ENTRY_CONFIG=deploy/order-entry.example.yaml \
