@@ -114,6 +114,8 @@ def logging_config(config: Config) -> dict[str, Any]:
             # span_export.py says once a minute what these would say of each batch, and of each span that is lost.
             "opentelemetry.exporter": {"level": "CRITICAL"},
             "opentelemetry.sdk._shared_internal": {"level": "ERROR"},
+            # It warns of each long statement that telemetry.py has it cut off.
+            "opentelemetry.attributes": {"level": "ERROR"},
             **{name: _file_logger(name, with_file=name in files) for name in FILES},
         },
     }

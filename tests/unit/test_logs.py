@@ -6,6 +6,7 @@ import logging.config
 
 import pytest
 from django.conf import settings
+from opentelemetry.attributes import BoundedAttributes
 
 from order_entry_project import logs, redaction
 from order_entry_project.config import Api, Config, Database, Idempotency, Logs, Mq, Telemetry
@@ -75,3 +76,8 @@ def test_without_a_folder_orders_and_calls_are_not_logged_at_all(tmp_path):
     config = logs.logging_config(Config(logs=Logs()))
     assert config["loggers"]["order_entry"]["level"] == "CRITICAL"
     assert config["loggers"]["sql_errors"]["propagate"] is True
+
+
+def test_an_attribute_cut_off_as_configured_is_no_warning(configured, caplog):
+    BoundedAttributes(attributes={"db.query.text": "SELECT " * 1000}, max_value_len=4096)
+    assert caplog.messages == []
