@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run check test test-browser screenshots test-long test-all chaos lock clean
+.PHONY: help install demo run check test test-browser screenshots test-long test-all chaos reference lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +31,7 @@ check: .venv/.installed-dev ## lint, types, import layers, known vulnerabilities
 	$(BIN)/python .ci/lint_security.py
 	$(BIN)/python .ci/audit_packages.py
 	$(BIN)/python .ci/lint_deployment.py
+	$(BIN)/python .ci/write_reference.py --check
 	$(BIN)/python -m order_entry_project.embedded $(MANAGE) makemigrations --check --dry-run
 	$(BIN)/python -m order_entry_project.embedded $(BIN)/python .ci/lint_migrations.py
 	ORDER_ENTRY_CONFIG=deploy/order-entry.example.yaml \
@@ -56,6 +57,9 @@ test-all: .venv/.installed-dev ## all tests, under 30 minutes
 
 chaos: .venv/.installed-dev ## 20,000 orders while everything around three workers fails; SEED=… repeats a run
 	$(BIN)/python -m pytest tests/chaos -m long --log-cli-level=INFO $(if $(SEED),--chaos-seed=$(SEED))
+
+reference: .venv/.installed-dev ## docs/configuration.md and docs/api.md, from the code
+	$(BIN)/python .ci/write_reference.py
 
 lock: .venv/.installed-dev ## after a change in requirements*.txt: versions and hashes of all they bring along
 	$(LOCK) requirements.txt -o requirements.lock
