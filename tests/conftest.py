@@ -15,6 +15,7 @@ from tests.servers.asking import ask
 from tests.servers.postgres import TEMPLATE, Database, fresh_database
 from tests.servers.rabbitmq import Broker
 from tests.servers.redis import Redis
+from tests.servers.strict_peer import StrictPeer
 
 # Each run tries others: what many runs try in all is what counts.
 hypothesis.settings.register_profile("everyday", max_examples=40)
@@ -65,6 +66,12 @@ def database(postgresql: str, django_db_setup: None) -> Iterator[Database]:
 def rabbitmq() -> Broker:
     """The run's RabbitMQ."""
     return Broker(**ask("rabbitmq"))
+
+
+@pytest.fixture(scope="session")
+def strict_peer() -> StrictPeer:
+    """The run's strict AMQP 1.0 broker."""
+    return StrictPeer(**ask("strict peer"))
 
 
 @pytest.fixture(scope="session")

@@ -16,17 +16,20 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.servers import postgres, rabbitmq, redis
+from tests.servers import postgres, rabbitmq, redis, strict_peer
 from tests.servers.unavailable import UnavailableError
 
 Server = Callable[[Path], Any]
 SERVERS: dict[str, Server] = {
     "postgresql": postgres.template,
-    "rabbitmq": rabbitmq.broker,
+    # With the plugin that speaks AMQP 1.0 on the same port.
+    "rabbitmq": partial(rabbitmq.broker, plugins="[rabbitmq_amqp1_0]."),
     "redis": redis.server,
+    "strict peer": strict_peer.strict_peer,
 }
 
 
