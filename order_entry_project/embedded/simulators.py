@@ -31,7 +31,7 @@ def simulators(ports: Path, start: Callable[..., AbstractContextManager[Child]])
         def simulate(name: str, *arguments: str) -> int:
             file = ports / name
             argv = ("manage.py", name, "--port", "0", "--port-file", str(file), *arguments)
-            return _port(file, running.enter_context(start(name, *argv)))
+            return port_told(file, running.enter_context(start(name, *argv)))
 
         router = f"http://127.0.0.1:{simulate('simulate_router')}"
         service = f"{ServiceRegistry().router_service}={router}"
@@ -39,7 +39,7 @@ def simulators(ports: Path, start: Callable[..., AbstractContextManager[Child]])
         yield Simulators(router, f"127.0.0.1:{port}")
 
 
-def _port(file: Path, child: Child) -> int:
+def port_told(file: Path, child: Child) -> int:
     """The port in `file`, once `child` has written it."""
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:

@@ -1,0 +1,54 @@
+"""`make bench`, or `python -m benchmarks.order_path`; `--help` has the options."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks.order_path import books, options, report
+from benchmarks.order_path.goals import goals, missed
+from benchmarks.order_path.options import Options
+from benchmarks.order_path.results import Machine, Results
+from benchmarks.order_path.rounds import Rounds
+from benchmarks.order_path.stack import stack
+
+
+def main() -> int:
+    chosen = options.parse()
+    signal.signal(signal.SIGTERM, _end)
+    console = Console()
+    results = measure(chosen, console)
+    report.show(results, chosen, console)
+    if chosen.json:
+        chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode(report.document(results))))
+    return int(chosen.enforce and any(missed(goals(results))))
+
+
+def measure(chosen: Options, console: Console) -> Results:
+    results = Results(machine=Machine.this())
+    columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
+    # Drawn between the steps only: nothing else is to run beside what is measured.
+    with Progress(*columns, console=console, auto_refresh=False) as progress:
+        task = progress.add_task("starting the stack", total=None)
+        progress.refresh()
+        with stack(chosen.folder) as running:
+            books.create(running)
+            steps = list(Rounds(running, chosen, results).steps())
+            for done, step in enumerate(steps):
+                progress.update(task, total=len(steps), completed=done, description=step.label, refresh=True)
+                step.take()
+            progress.update(task, completed=len(steps), description="done", refresh=True)
+    return results
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
