@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,15 +16,20 @@ class TooSlow(Exception):
 
 @contextmanager
 def bounded(milliseconds: int) -> Iterator[None]:
-    """Each statement in the block may take so long. Raises `TooSlow`."""
+    """Each statement in the block may take so long. Raises `TooSlow`, which is no error of the book's."""
     within_another = connection.in_atomic_block
+    with transaction.atomic(), connection.execute_wrapper(_given_up), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = {milliseconds:d}")
+        yield
+        if within_another:
+            # Else it would hold until that transaction ends.
+            cursor.execute("SET LOCAL statement_timeout = DEFAULT")
+
+
+def _given_up(execute: Callable[..., Any], *statement: Any) -> Any:
+    """Beneath what reports errors: that is not to hear of it."""
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = {milliseconds:d}")
-            yield
-            if within_another:
-                # Else it would hold until that transaction ends.
-                cursor.execute("SET LOCAL statement_timeout = DEFAULT")
+        return execute(*statement)
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise TooSlow from error

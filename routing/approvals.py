@@ -92,11 +92,10 @@ def decline(approval_id: UUID, *, decider: User, remark: str) -> RouteApproval:
     return approval
 
 
-def waiting() -> QuerySet[RouteApproval]:
+def waiting(among: QuerySet[RouteApproval] | None = None) -> QuerySet[RouteApproval]:
     """What a second person can still decide."""
-    return RouteApproval.objects.filter(
-        decision__isnull=True, expires_at__gt=Now(), order__status__in=ROUTABLE
-    )
+    approvals = RouteApproval.objects.all() if among is None else among
+    return approvals.filter(decision__isnull=True, expires_at__gt=Now(), order__status__in=ROUTABLE)
 
 
 def with_ends(approvals: QuerySet[RouteApproval]) -> QuerySet[RouteApproval]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -20,34 +20,43 @@ else:
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts no further than anyone turns pages, and no longer than a page may take.
 
-    Where that is too short a time, only that there are rows on `ahead`, some pages further on, is known.
+    Where that is too short a time, only the rows of the page are asked for, and one more: is there a next page?
     """
 
     MOST = 10_000
-    MILLISECONDS = 60
-    ahead = 3
+    MILLISECONDS = 40
 
     def __init__(self, rows: QuerySet, per_page: int, *, page: int = 1) -> None:  # type: ignore[type-arg]
         super().__init__(rows, per_page)
         self._page = page
+        self._shown: list[Any] | None = None
 
     @cached_property
     def count(self) -> int:
+        if not isinstance(self.object_list, QuerySet):
+            return len(self.object_list)
         try:
             with bounded(self.MILLISECONDS):
-                return self._counted(self.MOST)
+                # In their order: by an index that serves it, the first are found without looking at all.
+                return self.object_list[: self.MOST].count()
         except TooSlow:
-            return self._counted(min(self.MOST, (self._page + self.ahead) * self.per_page))
+            before = (self._page - 1) * self.per_page
+            self._shown = list(self.object_list[before : before + self.per_page + 1])
+            return before + len(self._shown)
 
     @cached_property
     def is_open(self) -> bool:
         """Whether there may be more than `count`."""
-        return self.count >= self.MOST or self.count == (self._page + self.ahead) * self.per_page
+        if self._shown is not None:
+            return len(self._shown) > self.per_page
+        return self.count >= self.MOST
 
-    def _counted(self, most: int) -> int:
-        rows = self.object_list
-        # In their order: by an index that serves it, the first are found without looking at all.
-        return rows[:most].count() if isinstance(rows, QuerySet) else len(rows)
+    def page(self, number: int | str) -> Page:  # type: ignore[type-arg]
+        """The rows that have been asked for already are not asked for again."""
+        number = self.validate_number(number)
+        if self._shown is not None and number == self._page:
+            return self._get_page(self._shown[: self.per_page], number, self)
+        return super().page(number)
 
 
 class UncountedList(ChangeList):

@@ -32,6 +32,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
     """Pages to look at; nothing is added, changed or deleted by hand."""
 
     change_form_template = "console/page.html"
+    change_list_template = "console/list.html"
     show_full_result_count = False
     # They would count the whole table once for every choice.
     show_facets = admin.ShowFacets.NEVER

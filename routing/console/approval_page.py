@@ -35,7 +35,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[RouteApproval]) -> QuerySet[RouteApproval]:
         del request
-        return queryset if self.value() else queryset.filter(pk__in=approvals.waiting().values("pk"))
+        return queryset if self.value() else approvals.waiting(queryset)
 
     def choices(self, changelist: Any) -> Any:
         first, *rest = super().choices(changelist)
