@@ -55,7 +55,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         """The rows that have been asked for already are not asked for again."""
         number = self.validate_number(number)
         if self._shown is not None and number == self._page:
-            return self._get_page(self._shown[: self.per_page], number, self)
+            return Page(self._shown[: self.per_page], number, self)
         return super().page(number)
 
 

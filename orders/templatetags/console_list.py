@@ -84,7 +84,7 @@ def _shower(cl: ChangeList, name: str) -> Callable[[Any], Any]:
         described = getattr(cl.model_admin, name)
         return partial(_described, described, getattr(described, "boolean", False))
     assert isinstance(field, Field)  # noqa: S101 - no list has a reverse relation for a column
-    return partial(_related if isinstance(field, ForeignKey) else _stored, field)
+    return partial(_related, field) if isinstance(field, ForeignKey) else partial(_stored, field)
 
 
 def _described(describe: Callable[[Any], Any], is_boolean: bool, row: Any) -> Any:
