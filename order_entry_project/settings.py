@@ -37,7 +37,7 @@ INSTALLED_APPS = [
     "consumers",
     "unfold",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "order_entry_project.console.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -9,6 +9,7 @@ from order_entry_project.metrics_view import MetricsView
 from orders.api.admin import ApiTokenAdmin
 from orders.models import ApiToken
 
+admin.autodiscover()
 admin.site.index_title = "Home"
 admin.site.register(ApiToken, ApiTokenAdmin)
 accounts.register()
