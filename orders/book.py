@@ -128,7 +128,7 @@ def enter(order: ValidatedOrder, *, message_id: str, actor: str, traceparent: st
         "traceparent": traceparent,
         "status": Status.PLACED,
     }
-    with transaction.atomic(durable=True):
+    with transaction.atomic():
         book, created = Order.objects.get_or_create(order_id=order.order_id, defaults=fields)
         if created:
             OrderEvent.objects.create(order=book, sequence=1, event=Event.PLACED, actor=actor)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -30,6 +32,13 @@ class ExactJSONRenderer(BaseRenderer):
     ) -> bytes:
         del accepted_media_type, renderer_context
         return b"" if data is None else msgspec.json.encode(data)
+
+
+def document(data: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> HttpResponse:
+    """An answer whose content is there at once."""
+    return HttpResponse(
+        ExactJSONRenderer().render(data), status=status, content_type="application/json", headers=headers
+    )
 
 
 @extend_schema_field(OpenApiTypes.NUMBER)

@@ -19,7 +19,8 @@ from rest_framework.views import APIView
 from orders import halts
 from orders.api import openapi
 from orders.api.bodies import fields_of
-from orders.api.exact_json import Time
+from orders.api.exact_json import Time, document
+from orders.api.idempotency import repeatable
 from orders.api.pages import Pages
 from orders.api.problems import problem
 from orders.api.strict import NameField, Reason, ReasonField, StrictSerializer
@@ -104,6 +105,7 @@ class HaltsView(ListAPIView[Halt]):
         """Halts, newest first, a page at a time."""
         return self.list(request, *args, **kwargs)
 
+    @repeatable
     @extend_schema(
         request=NewHalt,
         responses={
@@ -121,7 +123,7 @@ class HaltsView(ListAPIView[Halt]):
             halt = halts.halt(**asked.validated_data, actor=request.user.get_username())
         except halts.Refused as refusal:
             return problem(HTTPStatus.BAD_REQUEST, f"{refusal}.")
-        return Response(HaltSerializer(halt).data, HTTPStatus.CREATED)
+        return document(HaltSerializer(halt).data, HTTPStatus.CREATED)
 
 
 class LiftView(APIView):
@@ -129,6 +131,7 @@ class LiftView(APIView):
 
     scopes: ClassVar = {"POST": Scope.OPERATE}
 
+    @repeatable
     @extend_schema(
         request=Reason,
         responses={
@@ -150,7 +153,7 @@ class LiftView(APIView):
             raise NotFound(f"There is no halt {halt_id}.")
         if not lifted:
             return problem(HTTPStatus.CONFLICT, f"Halt {halt_id} is not in force any more.")
-        return Response(HaltSerializer(halt).data)
+        return document(HaltSerializer(halt).data)
 
 
 def _require_permission(request: Request) -> None:

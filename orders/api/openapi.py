@@ -116,6 +116,8 @@ def complete(result: Any, **_: Any) -> Any:
             if body and "required" in body["content"][JSON]["schema"]:
                 body["required"] = True
             _complete(operation["responses"], has_body=body is not None)
+            if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", [])):
+                _add_repeats(operation["responses"])
     result["components"]["schemas"]["Problem"] = _PROBLEM_SCHEMA
     return result
 
@@ -130,6 +132,15 @@ def _complete(responses: dict[str, Any], *, has_body: bool) -> None:
     for response in responses.values():
         if _is_problem(response):
             response["content"] = {MEDIA_TYPE: {"schema": _PROBLEM}}
+
+
+def _add_repeats(responses: dict[str, Any]) -> None:
+    """What only requests with a key are told."""
+    used = "The Idempotency-Key was used for another request"
+    responses["422"] = {"content": {MEDIA_TYPE: {"schema": _PROBLEM}}, "description": used}
+    busy = "A request under this Idempotency-Key is being worked on"
+    conflict = responses.setdefault("409", {"content": {MEDIA_TYPE: {"schema": _PROBLEM}}, "description": ""})
+    conflict["description"] = f"{conflict['description']}. {busy}" if conflict["description"] else busy
 
 
 def _is_problem(response: dict[str, Any]) -> bool:

@@ -22,6 +22,7 @@ from rest_framework.response import Response
 from orders import book, documents, schema, selectors, tracing
 from orders.api import openapi, throttles
 from orders.api.bodies import json_body
+from orders.api.idempotency import repeatable
 from orders.api.open_views import SometimesOpen
 from orders.api.pages import OrderPages
 from orders.api.problems import problem
@@ -98,6 +99,7 @@ class OrdersView(ListAPIView[Order]):
         """Orders, newest first, a page at a time."""
         return self.list(request, *args, **kwargs)
 
+    @repeatable
     @extend_schema(
         request=openapi.NEW_ORDER,
         responses={
@@ -111,7 +113,7 @@ class OrdersView(ListAPIView[Order]):
         },
     )
     def post(self, request: Request) -> HttpResponseBase:
-        """Create an order by hand; idempotent by orderId."""
+        """Create an order by hand; idempotent by orderId, with or without a key."""
         throttles.count_creation()
         try:
             order = schema.decode(json_body(request), JSON, datetime.now(UTC))

@@ -20,7 +20,8 @@ from rest_framework.views import APIView
 from orders import documents
 from orders.api import openapi
 from orders.api.bodies import fields_of
-from orders.api.exact_json import ExactNumber, Time
+from orders.api.exact_json import ExactNumber, Time, document
+from orders.api.idempotency import repeatable
 from orders.api.pages import Pages, is_time
 from orders.api.problems import problem
 from orders.api.strict import Reason
@@ -138,10 +139,11 @@ class DecisionView(APIView):
             raise _no_such(approval_id) from None
         except Refused as refusal:
             return problem(HTTPStatus.CONFLICT, f"{refusal}.")
-        return Response(_shown(approval_id))
+        return document(_shown(approval_id))
 
 
 class ApproveView(DecisionView):
+    @repeatable
     @extend_schema(request=Reason, responses=_DECISION)
     def post(self, request: Request, approval_id: UUID) -> HttpResponse:
         """Route the order as was asked; not by whom it was asked. Takes a person, by name and password."""
@@ -151,6 +153,7 @@ class ApproveView(DecisionView):
 
 
 class DeclineView(DecisionView):
+    @repeatable
     @extend_schema(request=Reason, responses=_DECISION)
     def post(self, request: Request, approval_id: UUID) -> HttpResponse:
         """Have the order stay where it is. Takes a person, by name and password."""

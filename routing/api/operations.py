@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
@@ -20,8 +20,8 @@ from rest_framework.views import APIView
 from orders import documents
 from orders.api import openapi
 from orders.api.bodies import fields_of
-from orders.api.exact_json import ExactJSONRenderer
-from orders.api.idempotency import HEADER, once
+from orders.api.exact_json import document
+from orders.api.idempotency import repeatable
 from orders.api.problems import problem
 from orders.api.serializers import OrderSerializer
 from orders.api.strict import NameField, Reason, StrictSerializer
@@ -44,15 +44,6 @@ class Remark(StrictSerializer):
     )
 
 
-_SAME_AGAIN = OpenApiParameter(
-    HEADER,
-    location=OpenApiParameter.HEADER,
-    description="The same request under the same key is done once and answered the same for 24 hours. "
-    "A refusal is not kept: sent again, the request is looked at anew.",
-    pattern=r"^[\x20-\x7e]{1,255}$",
-)
-
-
 def described(body: Any, responses: dict[int, Any]) -> Callable[[F], F]:
     refusals = {
         400: openapi.problem("Not what was expected: which field, and what was"),
@@ -63,10 +54,9 @@ def described(body: Any, responses: dict[int, Any]) -> Callable[[F], F]:
         ),
         413: openapi.problem("Larger than any such request may be"),
         415: openapi.problem("Not application/json"),
-        422: openapi.problem("The Idempotency-Key was used for another request"),
         **openapi.REFUSALS,
     }
-    return extend_schema(request=body, parameters=[_SAME_AGAIN], responses={**responses, **refusals})
+    return extend_schema(request=body, responses={**responses, **refusals})
 
 
 class OperationView(APIView):
@@ -84,7 +74,7 @@ class OperationView(APIView):
         said = self.body(data={} if absent else fields_of(request))
         said.is_valid(raise_exception=True)
         try:
-            return once(request, lambda: self._done(request, order_id, said.validated_data))
+            return self._done(request, order_id, said.validated_data)
         except Refused as refusal:
             return refused(refusal)
         except Order.DoesNotExist:
@@ -105,6 +95,7 @@ class RouteView(OperationView):
     operation = Operation.ROUTE
     body = NewRoute
 
+    @repeatable
     @described(
         NewRoute,
         {
@@ -123,6 +114,7 @@ class RouteView(OperationView):
 class RetryView(OperationView):
     operation = Operation.RETRY
 
+    @repeatable
     @described(Reason, {200: OrderSerializer})
     def post(self, request: Request, order_id: str) -> HttpResponse:
         """Have a parked order routed by the machine at once."""
@@ -132,6 +124,7 @@ class RetryView(OperationView):
 class CancelView(OperationView):
     operation = Operation.CANCEL
 
+    @repeatable
     @described(Reason, {200: OrderSerializer})
     def post(self, request: Request, order_id: str) -> HttpResponse:
         """Cancel an order that is not executed. One that is canceled stays as it is."""
@@ -143,6 +136,7 @@ class ExecutionView(OperationView):
     body = Remark
     is_body_optional = True
 
+    @repeatable
     @described(Remark, {200: OrderSerializer})
     def post(self, request: Request, order_id: str) -> HttpResponse:
         """Say that a routed order is executed. One of which that is known stays as it is."""
@@ -152,6 +146,7 @@ class ExecutionView(OperationView):
 class ClearReviewView(OperationView):
     operation = Operation.CLEAR_REVIEW
 
+    @repeatable
     @described(Reason, {200: OrderSerializer})
     def post(self, request: Request, order_id: str) -> HttpResponse:
         """Say that a person has looked; a parked order is due again."""
@@ -167,12 +162,6 @@ def refused(refusal: Refused) -> HttpResponse:
     seconds = (refusal.claimed_until - timezone.now()).total_seconds()
     answer["Retry-After"] = str(max(1, math.ceil(seconds)))
     return answer
-
-
-def document(data: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> HttpResponse:
-    return HttpResponse(
-        ExactJSONRenderer().render(data), status=status, content_type="application/json", headers=headers
-    )
 
 
 def _has_no_body(request: Request) -> bool:
