@@ -1,13 +1,31 @@
-"""AMQP 0-9-1, as RabbitMQ speaks it: the transport port over one connection to consume and one to publish."""
+"""AMQP, of either version: the transport port over one connection to consume and one to publish."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
-from consumers.amqp_consumer import AmqpConsumer
-from consumers.amqp_publisher import AmqpPublisher
 from consumers.transport import Delivery, Listener, Message, Outcome
+
+
+class Consumer(Protocol):
+    """The half of `Transport` that takes messages."""
+
+    def start(self, listener: Listener) -> None: ...
+    def ack(self, deliveries: Sequence[Delivery]) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def depth(self, on_depth: Callable[[int | None], None]) -> None: ...
+    def stop(self, on_stopped: Callable[[], None]) -> None: ...
+
+
+class Publisher(Protocol):
+    """The other half; `on_up` and `on_down` as of a `Listener`."""
+
+    def start(self, on_up: Callable[[], None], on_down: Callable[[str, str], None]) -> None: ...
+    def publish(self, messages: Sequence[Message], on_outcome: Callable[[int, Outcome], None]) -> None: ...
+    def stop(self, on_stopped: Callable[[], None]) -> None: ...
 
 
 class _Once:
@@ -25,7 +43,7 @@ class _Once:
 class AmqpTransport:
     """A `Transport` of the sides it is given. What consumes is what is up or down; else what publishes."""
 
-    def __init__(self, consumer: AmqpConsumer | None, publisher: AmqpPublisher | None) -> None:
+    def __init__(self, consumer: Consumer | None, publisher: Publisher | None) -> None:
         self._consumer = consumer
         self._publisher = publisher
 
@@ -69,7 +87,7 @@ class AmqpTransport:
         for side in sides:
             side.stop(stopped)
 
-    def _consuming(self) -> AmqpConsumer:
+    def _consuming(self) -> Consumer:
         if self._consumer is None:
             raise RuntimeError("this transport was made without a queue to consume from")
         return self._consumer

@@ -42,6 +42,7 @@ class AmqpConsumer:
         declare: str | None,
         tag: str,
         stream: Stream | None = None,
+        on_other_version: Callable[[], None] | None = None,
     ) -> None:
         self._reactor = reactor
         self._queue = queue
@@ -51,7 +52,12 @@ class AmqpConsumer:
         self._stream = stream
         self._delivered: int | None = None  # the last offset of this channel
         self._link = Link(
-            reactor, parameters, queue=queue, on_channel=self._on_channel, on_lost=self._on_lost
+            reactor,
+            parameters,
+            queue=queue,
+            on_channel=self._on_channel,
+            on_lost=self._on_lost,
+            on_other_version=on_other_version,
         )
         self._listener: Listener
         self._channel: Channel | None = None  # once the queue is known to exist

@@ -9,6 +9,7 @@ from typing import Any
 import pika
 from pika import exceptions
 from pika.channel import Channel
+from pika.frame import ProtocolHeader
 
 from consumers.amqp_errors import explain, is_refused_login
 from consumers.amqp_parameters import credentials_refused
@@ -27,6 +28,7 @@ class Link:
     """`on_channel` gets each new channel; `on_lost` the reason, once for each session and each failed try.
 
     The hosts of `parameters()` are tried in turn. `queue` is what the channel is for, named in complaints.
+    `on_other_version`: called in place of another try where the broker answers in AMQP 1.0.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Link:
         queue: str,
         on_channel: Callable[[Channel], None],
         on_lost: Callable[[str], None],
+        on_other_version: Callable[[], None] | None = None,
     ) -> None:
         self._reactor = reactor
         self._parameters = parameters
         self._queue = queue
         self._on_channel = on_channel
         self._on_lost = on_lost
+        self._on_other_version = on_other_version
         self._connection: Any = None  # a pika.SelectConnection, from the first step of connecting on
         self._alive: set[Any] = set()  # that one, and those before it that are still saying goodbye
         self._host = ""
@@ -88,7 +92,7 @@ class Link:
         self._host = f"{host.host}:{host.port}"
         self._tries += 1
         guard = self._reactor.guard
-        self._connection = pika.SelectConnection(
+        self._connection = _Connection(
             host,
             on_open_callback=guard(self._on_open),
             on_open_error_callback=guard(self._on_connection_ended),
@@ -113,7 +117,10 @@ class Link:
         self._alive.discard(connection)
         if is_refused_login(error):
             credentials_refused(connection.params.credentials)
-        if self._on_closed is None:
+        if self._on_other_version is not None and self._on_closed is None and connection.answered_1_0:
+            self._connection = None
+            self._on_other_version()
+        elif self._on_closed is None:
             self._end(connection, f"{self._host}: {explain(error, self._queue)}")
         elif not self._alive:
             self._closed()
@@ -147,6 +154,21 @@ class Link:
         if self._timer is not None:
             self._reactor.remove_timeout(self._timer)
             self._timer = None
+
+
+class _Connection(pika.SelectConnection):  # type: ignore[misc]
+    """`answered_1_0`: the broker has answered with the protocol header of AMQP 1.0.
+
+    Note on another private method: pika (1.4.4) reads such a header, drops it and tells of an incompatible protocol
+    whatever came.
+    """
+
+    answered_1_0 = False
+
+    def _process_frame(self, frame_value: Any) -> None:
+        if isinstance(frame_value, ProtocolHeader):
+            self.answered_1_0 = frame_value.major == 1
+        super()._process_frame(frame_value)
 
 
 def _terminate(connection: Any) -> None:

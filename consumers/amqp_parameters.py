@@ -16,6 +16,8 @@ from orders.credentials import CredentialsUnavailable, Login
 _TCP_TIMEOUT = 5.0  # seconds to connect
 _OPEN_TIMEOUT = 10.0  # seconds until the broker has opened the connection
 _PORT, _TLS_PORT = 5672, 5671
+# The user RabbitMQ comes with. To AMQP 1.0 whoever has no user and no certificate is anonymous.
+NOBODY = PlainCredentials("guest", "guest")
 
 
 def broker_parameters(*, purpose: str) -> list[pika.ConnectionParameters]:
@@ -31,7 +33,7 @@ def broker_parameters(*, purpose: str) -> list[pika.ConnectionParameters]:
     return [
         pika.ConnectionParameters(
             host=host.hostname,
-            port=host.port or (_TLS_PORT if url.scheme == "amqps" else _PORT),
+            port=host.port or (_TLS_PORT if url.scheme in ("amqps", "amqp10s") else _PORT),
             virtual_host=unquote(url.path[1:]) or "/",
             credentials=_credentials(url.username, url.password),
             ssl_options=pika.SSLOptions(context, host.hostname) if context else None,
@@ -63,7 +65,7 @@ def _credentials(user: str | None, password: str | None) -> ExternalCredentials 
         except CredentialsUnavailable as error:
             raise ValueError(str(error)) from None
         return PlainCredentials(login.user, login.password)
-    return ExternalCredentials() if settings.CONFIG.mq.client_cert else PlainCredentials("guest", "guest")
+    return ExternalCredentials() if settings.CONFIG.mq.client_cert else NOBODY
 
 
 def _tls_context() -> ssl.SSLContext:

@@ -32,12 +32,25 @@ OnOutcome = Callable[[int, Outcome], None]
 class AmqpPublisher:
     """`declare`: the type of the queue to declare, None to leave it to `mandatory` to find out."""
 
-    def __init__(self, reactor: Reactor, parameters: Parameters, *, queue: str, declare: str | None) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        parameters: Parameters,
+        *,
+        queue: str,
+        declare: str | None,
+        on_other_version: Callable[[], None] | None = None,
+    ) -> None:
         self._reactor = reactor
         self._queue = queue
         self._declare = declare
         self._link = Link(
-            reactor, parameters, queue=queue, on_channel=self._on_channel, on_lost=self._on_lost
+            reactor,
+            parameters,
+            queue=queue,
+            on_channel=self._on_channel,
+            on_lost=self._on_lost,
+            on_other_version=on_other_version,
         )
         self._on_up: Callable[[], None]
         self._on_down: Callable[[str, str], None]

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from django.conf import settings
 from django.db import connections
 
-from consumers.amqp import AmqpTransport
-from consumers.amqp_consumer import AmqpConsumer
-from consumers.amqp_parameters import broker_parameters
-from consumers.amqp_publisher import AmqpPublisher
+from consumers.amqp_making import amqp_transport
 from consumers.membership import Membership
 from consumers.offsets import StreamPosition
 from consumers.partitioned import PartitionedTransport
@@ -76,10 +71,7 @@ def make_sender(reactor: Reactor, queue: str) -> Transport:
     """What publishes into a queue that consumers of this service read. It has to be there: it is never declared."""
     if settings.CONFIG.mq.embedded:
         return _embedded(reactor, None, queue)
-    publisher = AmqpPublisher(
-        reactor, lambda: broker_parameters(purpose="publishes"), queue=queue, declare=None
-    )
-    return AmqpTransport(None, publisher)
+    return amqp_transport(reactor, None, queue, declare=False)
 
 
 def _transport(
@@ -87,34 +79,7 @@ def _transport(
 ) -> Transport:
     if settings.CONFIG.mq.embedded:
         return _embedded(reactor, source, target)
-    return _amqp(reactor, source, target, stream)
-
-
-def _amqp(
-    reactor: Reactor, source: str | None, target: str | None, stream: StreamPosition | None
-) -> Transport:
-    mq = settings.CONFIG.mq
-    consumer = publisher = None
-    if source is not None:
-        consumer = AmqpConsumer(
-            reactor,
-            lambda: broker_parameters(purpose="consumes"),
-            queue=source,
-            prefetch=settings.CONFIG.prefetch,
-            declare=mq.queue_type if mq.declare else None,
-            tag=f"{mq.consumer_group}.{socket.gethostname()}.{os.getpid()}",
-            stream=stream,
-        )
-    if target is not None:
-        # Readers of routed orders take them away: never a stream.
-        kind = "quorum" if mq.queue_type == "stream" else mq.queue_type
-        publisher = AmqpPublisher(
-            reactor,
-            lambda: broker_parameters(purpose="publishes"),
-            queue=target,
-            declare=kind if mq.declare else None,
-        )
-    return AmqpTransport(consumer, publisher)
+    return amqp_transport(reactor, source, target, declare=settings.CONFIG.mq.declare, stream=stream)
 
 
 def _embedded(reactor: Reactor, source: str | None, target: str | None) -> Transport:

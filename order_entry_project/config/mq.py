@@ -11,13 +11,15 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_v
 from order_entry_project.config.tls import check_certificates
 from order_entry_project.config.values import Count, Name, Seconds, Section, as_seconds
 
-_BROKER_SCHEMES = ("postgresql", "amqp", "amqps")
+_BROKER_SCHEMES = ("postgresql", "amqp", "amqps", "amqp10", "amqp10s")
+_AMQP10 = ("amqp10", "amqp10s")
 
 
 class Mq(Section):
     broker_url: str = Field(
         "postgresql://",
-        description="`amqp(s)://[user:password@]host:port[,host:port…][/vhost]`, or `postgresql://`: the "
+        description="`amqp(s)://[user:password@]host:port[,host:port…][/vhost]`, which speaks AMQP 0-9-1 or, where "
+        "the broker answers so, 1.0; `amqp10(s)://…`, which speaks 1.0 from the start; or `postgresql://`: the "
         "embedded queue in the order book's own database.",
     )
     username: str | None = Field(None, description="Broker user, where the URL has none.")
@@ -51,6 +53,11 @@ class Mq(Section):
     )
     declare: bool = Field(
         default=False, description="Declare the queues at start; false: they must exist, checked passively."
+    )
+    address: str | None = Field(
+        None,
+        description="Over AMQP 1.0: the address of a queue, with `{queue}` for its name. null: `{queue}`, at RabbitMQ "
+        "`/amq/queue/{queue}`.",
     )
     publish_grace: Seconds = Field(
         2.0, description="How long an acknowledgement waits for the routed copy's confirm."
@@ -87,12 +94,23 @@ class Mq(Section):
                 raise ValueError("expected a host, or several: amqp://host:5672,other:5672")
         return value
 
+    @field_validator("address")
+    @classmethod
+    def _names_the_queue(cls, value: str | None) -> str | None:
+        if value is not None and value.replace("{queue}", "", 1).count("{") + value.count("{queue}") != 1:
+            raise ValueError("expected {queue} in it, once, and no other braces: /amq/queue/{queue}")
+        return value
+
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
         if len(set(self.queues)) != len(self.queues) or not self.queues:
             raise ValueError("consumer_queue: expected one name, or a list of different names")
         if self.embedded and self.queue_type == "stream":
             raise ValueError("queue_type stream goes with an amqp(s):// broker_url, not with postgresql://")
+        if urlsplit(self.broker_url).scheme in _AMQP10 and (self.queue_type == "stream" or self.declare):
+            raise ValueError(
+                "queue_type stream and declare go with an amqp(s):// broker_url: AMQP 1.0 has no means for either"
+            )
         if self.producer_queue in self.queues:
             raise ValueError(
                 "producer_queue must differ from consumer_queue: routed orders would come back in"
@@ -123,4 +141,4 @@ class Mq(Section):
 
     @property
     def tls(self) -> bool:
-        return urlsplit(self.broker_url).scheme == "amqps" or self.client_cert is not None
+        return urlsplit(self.broker_url).scheme in ("amqps", "amqp10s") or self.client_cert is not None
