@@ -6,7 +6,6 @@ Each runs in a thread of its own, closes what it opened, and says in one line wh
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
@@ -101,10 +100,8 @@ class ServiceRegistry(HealthCheck):  # type: ignore[misc]
     def run(self) -> None:
         config = settings.CONFIG.service_registry
         registry = Registry.from_settings(timeout=min(config.timeout, _PATIENCE))
-        once = threading.Event()
-        once.set()
         try:
-            registry.lookup(config.router_service, stopping=once)
+            registry.lookup_once(config.router_service)
         except RegistryUnavailable as error:
             raise ServiceUnavailable(_first_line(error)) from error
         finally:

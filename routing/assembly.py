@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from orders.tls import TlsFiles
-from routing.breaker import Breaker, State
+from routing.breaker import Breaker
+from routing.discovery import Discovery
 from routing.dispatch import Dispatcher, Settled
+from routing.fleet import Fleet
 from routing.limits import Limits
+from routing.measuring import OPENNESS
 from routing.metrics import router_breaker_open, router_calls_in_flight
 from routing.policy import Policy
-from routing.registry import Registry, RouterEndpoint
+from routing.registry import Registry
 from routing.router import RouterClient
 from routing.screening import Screening
 
@@ -25,11 +28,10 @@ if TYPE_CHECKING:
 
 # Between two probes of a router that keeps failing, seconds.
 _LONGEST_PAUSE = 30.0
-_OPENNESS = {State.CLOSED: 0.0, State.HALF_OPEN: 0.5, State.OPEN: 1.0}
 
 
 class Routing:
-    """The dispatcher with its router client and the endpoint that the registry names."""
+    """The dispatcher with its router client and the instances that the registry names."""
 
     def __init__(
         self,
@@ -49,23 +51,24 @@ class Routing:
         self._client = RouterClient(
             reactor, timeout=router.timeout, in_flight=router.in_flight, tls=TlsFiles.of(router)
         )
-        self.endpoint = RouterEndpoint(
+        fleet = Fleet(lambda: Breaker(failures=router.breaker, base=1.0, cap=_LONGEST_PAUSE))
+        self.discovery = Discovery(
             reactor,
             Registry.from_settings(),
             registry.router_service,
             interval=registry.lookup_interval,
+            on_change=lambda service: fleet.update(service.instances, now=time.monotonic()),
             on_first_outcome=on_ready,
         )
-        breaker = Breaker(failures=router.breaker, base=1.0, cap=_LONGEST_PAUSE)
         # Asked when metrics are read, not told at every call.
         router_calls_in_flight.set_function(lambda: self._client.in_flight)
-        router_breaker_open.set_function(lambda: _OPENNESS[breaker.state(now=time.monotonic())])
+        router_breaker_open.set_function(lambda: OPENNESS[fleet.state(now=time.monotonic())])
         self.dispatcher = Dispatcher(
             reactor,
             sql,
             gate,
             self._client,
-            self.endpoint,
+            fleet,
             policy=Policy(
                 timeout=router.timeout,
                 max_retries=router.max_retries,
@@ -73,18 +76,18 @@ class Routing:
                 base=router.backoff,
                 cap=router.max_backoff,
             ),
-            breaker=breaker,
             publish_in=publish_in,
             actor=actor,
             on_settled=on_settled,
             passed=passed,
+            on_unreachable=self.discovery.refresh_soon,
             screening=Screening(sql, limits) if limits.any else None,
         )
 
     def start(self) -> None:
-        self.endpoint.start()
+        self.discovery.start()
 
     def close(self) -> None:
-        self.endpoint.stop()
+        self.discovery.stop()
         self._client.close()
         self.dispatcher.log_calls()

@@ -25,6 +25,15 @@ class Breaker:
         self._open_until: float | None = None
         self._probing = False
 
+    @property
+    def closed(self) -> bool:
+        return self._open_until is None
+
+    @property
+    def probing(self) -> bool:
+        """Whether the one call is under way that is to show how things stand."""
+        return self._probing
+
     def state(self, *, now: float) -> State:
         if self._open_until is None:
             return State.CLOSED

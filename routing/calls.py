@@ -12,17 +12,17 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from orders import documents, tracing
-from routing.breaker import Breaker, State
+from routing.breaker import State
 from routing.decisions import Attempt
 from routing.metrics import router_api_latency_ms
 from routing.models import Outcome
-from routing.policy import Park, Policy
+from routing.policy import Park, Policy, Retry
 
 if TYPE_CHECKING:
     from orders.spans import OpenSpan
     from orders.tracing import Attributes
     from routing.claims import Claimed
-    from routing.registry import RouterEndpoint
+    from routing.fleet import Fleet, Target
     from routing.router import Answer, RouterClient
 
 _latency = {outcome: router_api_latency_ms.labels(outcome.value) for outcome in Outcome}
@@ -35,7 +35,7 @@ class _Call:
 
     id: UUID
     work: Claimed
-    endpoint: str
+    target: Target
     began: float
     span: OpenSpan | None
 
@@ -46,17 +46,17 @@ class Calls:
     def __init__(
         self,
         router: RouterClient,
-        endpoint: RouterEndpoint,
+        fleet: Fleet,
         *,
         policy: Policy,
-        breaker: Breaker,
         on_answer: Callable[[Attempt], None],
+        on_unreachable: Callable[[], None],
     ) -> None:
         self._router = router
-        self._endpoint = endpoint
+        self._fleet = fleet
         self._policy = policy
-        self._breaker = breaker
         self._on_answer = on_answer
+        self._on_unreachable = on_unreachable
         self.in_flight = 0
 
     @property
@@ -67,7 +67,7 @@ class Calls:
     @property
     def most_due(self) -> int:
         """How many orders that wait in the book may be tried: one, to see, where the router has been failing."""
-        match self._breaker.state(now=time.monotonic()):
+        match self._fleet.state(now=time.monotonic()):
             case State.CLOSED:
                 return self.free
             case State.HALF_OPEN:
@@ -80,15 +80,21 @@ class Calls:
         now = time.monotonic()
         if parked := self._policy.before(work, now=now):
             return parked
-        if not (endpoint := self._endpoint.current):
+        if target := self._fleet.choose(now=now, tried=work.tried):
+            self._call(work, target, now)
+            return None
+        if not self._fleet.known:
             return self._policy.later(work, "no router is known: the service registry has not named one")
-        if not self._breaker.allows(now=now):
-            wait = self._breaker.wait(now=now)
-            return self._policy.later(work, "the router has been failing, calls pause", at_least=wait)
-        self._call(work, endpoint, now)
-        return None
+        wait = self._fleet.wait(now=now)
+        return self._policy.later(work, "the router has been failing, calls pause", at_least=wait)
 
-    def _call(self, work: Claimed, endpoint: str, now: float) -> None:
+    def after(self, attempt: Attempt) -> Retry | Park:
+        """What follows a failed call."""
+        elsewhere = self._fleet.has_other(attempt.work.tried)
+        return self._policy.after(attempt.work, attempt.answer, now=time.monotonic(), elsewhere=elsewhere)
+
+    def _call(self, work: Claimed, target: Target, now: float) -> None:
+        endpoint = target.endpoint
         self.in_flight += 1
         work.tries += 1
         trace = work.trace
@@ -101,21 +107,23 @@ class Calls:
             documents.router_body(work.core),
             idempotency_key=work.idempotency_key,
             traceparent=parent.traceparent if parent else None,
-            on_answer=partial(self._answered, _Call(uuid4(), work, endpoint, now, span)),
+            on_answer=partial(self._answered, _Call(uuid4(), work, target, now, span)),
         )
 
     def _answered(self, call: _Call, answer: Answer) -> None:
         self.in_flight -= 1
         _latency[answer.outcome].observe(answer.latency_ms)
+        call.target.metrics.calls[answer.outcome].inc()
         if answer.outcome in _FAILED:
-            self._breaker.failed(now=time.monotonic())
+            call.work.tried = (*call.work.tried, call.target.endpoint)
+            self._fleet.failed(call.target, now=time.monotonic())
             if answer.outcome is Outcome.UNREACHABLE:
-                self._endpoint.refresh_soon()
+                self._on_unreachable()
         else:
-            self._breaker.succeeded()
+            self._fleet.succeeded(call.target, now=time.monotonic())
         if call.span:
             call.span.end(_said(answer), error=None if answer.outcome is Outcome.ACCEPTED else _kind(answer))
-        self._on_answer(Attempt(call.id, call.work, call.endpoint, answer, call.began))
+        self._on_answer(Attempt(call.id, call.work, call.target.endpoint, answer, call.began))
 
 
 def _asked(work: Claimed, endpoint: str) -> Attributes:

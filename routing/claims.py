@@ -43,6 +43,7 @@ class Claimed:
     key_number: int = 0  # of retries that a person asked for after a definite refusal
     expired: bool = False  # an earlier claim ran out: a call may have gone out already
     tries: int = 0  # calls under this claim
+    tried: tuple[str, ...] = ()  # endpoints at which one of them failed
     ticket: Any = None  # whatever the submitter wants back with the outcome
     trace: Trace | None = None
     ledger: Ledger | None = None  # of an order that was placed by this process

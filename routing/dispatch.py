@@ -29,10 +29,9 @@ if TYPE_CHECKING:
     from orders.sql import Sql
     from orders.status_cache import StatusCache
     from orders.stores.port import Record
-    from routing.breaker import Breaker
     from routing.claims import Claimed
+    from routing.fleet import Fleet
     from routing.reactor import Reactor
-    from routing.registry import RouterEndpoint
     from routing.router import RouterClient
     from routing.screening import Screening
     from routing.sql_gate import SqlGate
@@ -82,14 +81,14 @@ class Dispatcher:
         sql: Sql,
         gate: SqlGate,
         router: RouterClient,
-        endpoint: RouterEndpoint,
+        fleet: Fleet,
         *,
         policy: Policy,
-        breaker: Breaker,
         publish_in: float | None,
         actor: str,
         on_settled: Callable[[list[Settled]], None],
         passed: Callable[[str], None],
+        on_unreachable: Callable[[], None] = lambda: None,
         screening: Screening | None = None,
     ) -> None:
         self._reactor = reactor
@@ -97,7 +96,9 @@ class Dispatcher:
         self._screening = screening
         self._gate = gate
         self._policy = policy
-        self._calls = Calls(router, endpoint, policy=policy, breaker=breaker, on_answer=self._answered)
+        self._calls = Calls(
+            router, fleet, policy=policy, on_answer=self._answered, on_unreachable=on_unreachable
+        )
         self._publish_in = publish_in
         self._actor = actor
         self._on_settled = on_settled
@@ -247,8 +248,7 @@ class Dispatcher:
         self._on_settled([Settled(attempt.work, attempt.work.status, None) for attempt in late])
 
     def _follow(self, attempt: Attempt) -> None:
-        work, answer = attempt.work, attempt.answer
-        following = self._policy.after(work, answer, now=time.monotonic())
+        work, following = attempt.work, self._calls.after(attempt)
         if isinstance(following, Retry):
             self._retrying.add(work)
             self._reactor.call_later(following.wait, partial(self._retry, work))

@@ -14,7 +14,16 @@ orders_parked = Counter(
 # Over processes: the worst of their breakers, the sum of their calls.
 router_breaker_open = Gauge(
     "router_breaker_open",
-    "1 while no calls are made, 0.5 while one is made to see",
+    "1 while no calls are made to any instance, 0.5 while one is made to see",
     multiprocess_mode="livemax",
+)
+router_instance_breaker_open = Gauge(
+    "router_instance_breaker_open",
+    "The same of each instance of the router",
+    ["router"],
+    multiprocess_mode="livemax",
+)
+router_instance_calls = Counter(
+    "router_instance_calls", "Calls answered or given up, by instance of the router", ["router", "outcome"]
 )
 router_calls_in_flight = Gauge("router_calls_in_flight", "Calls under way", multiprocess_mode="livesum")

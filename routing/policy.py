@@ -38,20 +38,22 @@ class Policy:
     base: float
     cap: float
 
-    def after(self, work: Claimed, answer: Answer, *, now: float) -> Retry | Park:
-        """What follows `answer` to a call for `work` at the monotonic time `now`."""
+    def after(self, work: Claimed, answer: Answer, *, now: float, elsewhere: bool = False) -> Retry | Park:
+        """What follows `answer` to a call for `work` at the monotonic time `now`.
+
+        `elsewhere`: another instance can be called, to whom the Retry-After of this one is nothing.
+        """
         if answer.outcome is Outcome.REFUSED:
             return Park(None, f"the router refused: {answer.error}")
         if answer.outcome is Outcome.UNKNOWN and not self.honours_idempotency_key:
             return Park(None, f"the router may have received it: {answer.error}")
-        wait = max(backoff.delay(work.tries, base=self.base, cap=self.timeout), answer.retry_after or 0.0)
+        asked_for = 0.0 if elsewhere else answer.retry_after or 0.0
+        wait = max(backoff.delay(work.tries, base=self.base, cap=self.timeout), asked_for)
         if work.tries <= self.max_retries and self.may_start(work, now=now + wait):
             return Retry(wait)
         if answer.outcome is Outcome.UNKNOWN:
             return Park(None, f"the router may have received it, {work.tries} calls: {answer.error}")
-        return self.later(
-            work, f"the router is unreachable: {answer.error}", at_least=answer.retry_after or 0.0
-        )
+        return self.later(work, f"the router is unreachable: {answer.error}", at_least=asked_for)
 
     def may_start(self, work: Claimed, *, now: float) -> bool:
         """Whether a call begun at `now` is over before the claim is."""

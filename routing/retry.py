@@ -110,7 +110,7 @@ class Retry:
         return self.summary
 
     def _begin(self) -> None:
-        if self._routing.endpoint.current is None:
+        if self._routing.discovery.current is None:
             self._reactor.fail(RouterUnknown("the service registry has not named a router, the log says why"))
         else:
             self._turn()

@@ -31,7 +31,8 @@ from order_entry_project.config.place import (
     is_embedded_stack,
     names_nothing,
 )
-from order_entry_project.config.routing import Router, ServiceRegistry
+from order_entry_project.config.registry import ServiceRegistry
+from order_entry_project.config.routing import Router
 from order_entry_project.config.safeguard import Safeguard
 from order_entry_project.config.service import Logs, Service
 from order_entry_project.config.stores import Aerospike, Cache, Idempotency, Redis, SeedHost

@@ -20,6 +20,8 @@ def overheard(config: Config) -> Iterator[str]:
         yield "database: the password goes with sslmode require or verify-full"
     if _redis(config):
         yield "redis: the password goes with a rediss:// url"
+    if _registry(config):
+        yield "service_registry: the token goes with an https:// endpoint"
 
 
 def _broker(config: Config) -> bool:
@@ -39,3 +41,10 @@ def _redis(config: Config) -> bool:
     url = urlsplit(config.redis.url)
     has_password = url.password or config.redis.password
     return bool(has_password and url.scheme == "redis" and not is_local(url.hostname or ""))
+
+
+def _registry(config: Config) -> bool:
+    registry = config.service_registry
+    url = urlsplit(registry.endpoint if "://" in registry.endpoint else f"http://{registry.endpoint}")
+    has_token = registry.token or registry.token_file
+    return bool(has_token and url.scheme == "http" and not is_local(url.hostname or ""))

@@ -1,48 +1,14 @@
-"""The service registry and the order router."""
+"""The order router."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, check_certificates
-from order_entry_project.config.values import Count, Name, Seconds, Section
-from routing.endpoints import checked_endpoint
-
-
-class ServiceRegistry(Section):
-    endpoint: str = Field(
-        "127.0.0.1:8090", description="host:port, or a URL, of the registry; https:// with TLS."
-    )
-    lookup_interval: Seconds = Field(300.0, description="How often the router's endpoint is looked up again.")
-    router_service: Name = Field("order-router", description="Name the router is registered under.")
-    path: str = Field("/services/{name}", description="Path of a look-up.")
-    timeout: Seconds = Field(2.0, description="Longest wait for one answer of the registry.")
-    ca_cert: CaCert = None
-    client_cert: ClientCert = None
-    client_key: ClientKey = None
-
-    @field_validator("endpoint")
-    @classmethod
-    def _is_an_endpoint(cls, value: str) -> str:
-        if "@" in value:
-            raise ValueError("expected host:port or a URL, without user and password")
-        checked_endpoint(value if "://" in value else f"http://{value}")
-        return value
-
-    @field_validator("path")
-    @classmethod
-    def _names_the_service(cls, value: str) -> str:
-        if not value.startswith("/") or "{name}" not in value:
-            raise ValueError("expected a path that begins with / and holds {name}")
-        return value
-
-    @model_validator(mode="after")
-    def _certificates_fit(self) -> Self:
-        check_certificates(self, tls=self.endpoint.startswith("https:"), goes_with="an https:// endpoint")
-        return self
+from order_entry_project.config.tls import ClientCert, ClientKey, check_certificates
+from order_entry_project.config.values import Count, Seconds, Section
 
 
 class Router(Section):
@@ -51,8 +17,8 @@ class Router(Section):
     in_flight: int = Field(64, ge=1, le=10_000, description="Router calls under way at once, per process.")
     honours_idempotency_key: bool = Field(
         default=True,
-        description="The router treats a repeated Idempotency-Key as the same request; false: "
-        "a call that may have been received is never repeated by the machine.",
+        description="The router treats a repeated Idempotency-Key as the same request, whichever of its instances "
+        "it comes to; false: a call that may have been received is never repeated by the machine.",
     )
     breaker: Count = Field(
         10, description="Failed calls in a row after which no more are made for a while: orders are parked."

@@ -19,7 +19,8 @@ from order_entry_project.config.database import Database
 from order_entry_project.config.limits import Limits
 from order_entry_project.config.mq import Mq
 from order_entry_project.config.overheard import overheard
-from order_entry_project.config.routing import Router, ServiceRegistry
+from order_entry_project.config.registry import ServiceRegistry
+from order_entry_project.config.routing import Router
 from order_entry_project.config.safeguard import Safeguard
 from order_entry_project.config.service import Logs, Service
 from order_entry_project.config.stores import Aerospike, Cache, Idempotency, Redis, StoreName

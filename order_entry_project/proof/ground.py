@@ -154,13 +154,9 @@ def prepared_ground(
             _migrate(folder, {**outside, **environment(database={"sql_database": template})})
             # They speak plainly.
             bare = {"ca_cert": "null", "client_cert": "null", "client_key": "null"}
+            plain = ServiceRegistry(endpoint=neighbours.registry).model_dump()
             chosen = environment(
-                service_registry={
-                    "endpoint": neighbours.registry,
-                    "path": ServiceRegistry().path,
-                    "router_service": ServiceRegistry().router_service,
-                    **bare,
-                },
+                service_registry={key: "null" if value is None else value for key, value in plain.items()},
                 router=bare,
             )
             yield Ground(run, server, template, folder, {**outside, **chosen}, neighbours.router)

@@ -25,15 +25,19 @@ _token_keys = TypeAdapter(dict[KeyId, TokenKey])
 
 @dataclass(slots=True, frozen=True)
 class Credentials:
-    """`mq`: None where the broker's URL or the certificate says who this is. `token_keys`: key id → key."""
+    """`mq`: None where the broker's URL or the certificate says who this is. `token_keys`: key id → key.
+
+    `registry`: None where it asks for no token.
+    """
 
     sql: Source[Login]
     mq: Source[Login] | None
     token_keys: Source[TokenKeys]
+    registry: Source[str] | None
 
 
 def credentials(config: Config) -> Credentials:
-    return Credentials(_sql(config), _mq(config), _keys(config))
+    return Credentials(_sql(config), _mq(config), _keys(config), _registry(config))
 
 
 def _sql(config: Config) -> Source[Login]:
@@ -82,6 +86,21 @@ def _keys(config: Config) -> Source[TokenKeys]:
             raise CredentialsUnavailable(f"what Safeguard holds: {error}") from None
 
     return _fetched(config.safeguard, name, fetch)
+
+
+def _registry(config: Config) -> Source[str] | None:
+    section = config.service_registry
+    if section.token_file:
+        return InFiles("the registry's token", [section.token_file], _header_value, learned=redaction.hide)
+    return Fixed(_header_value([_text(section.token)])) if section.token else None
+
+
+def _header_value(texts: Sequence[str]) -> str:
+    """Raises `ValueError`, which does not hold the text."""
+    (text,) = texts
+    if not text.isascii() or not text.isprintable() or text != text.strip():
+        raise ValueError("expected a token of visible ASCII characters")
+    return text
 
 
 def _fetched(section: Safeguard, name: str, fetch: Callable[[], T]) -> Source[T]:

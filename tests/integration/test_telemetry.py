@@ -74,6 +74,8 @@ def test_a_look_up_in_the_registry_is_traced_and_tells_the_registry_so():
             import http.server, threading
             import django
             django.setup()
+            from routing.registries.asking import Asking
+            from routing.registries.http import PATH, HttpRegistry
             from routing.registry import Registry
 
             class Handler(http.server.BaseHTTPRequestHandler):
@@ -90,7 +92,8 @@ def test_a_look_up_in_the_registry_is_traced_and_tells_the_registry_so():
 
             server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
             threading.Thread(target=server.handle_request).start()
-            Registry(f"127.0.0.1:{server.server_port}", timeout=5).lookup("order-router")
+            asking = Asking(f"127.0.0.1:{server.server_port}", PATH, timeout=5)
+            Registry(HttpRegistry(asking, https_only=False)).lookup("order-router")
             """,
             ORDER_ENTRY__TELEMETRY__OTLP_ENDPOINT=sink.url,
             ORDER_ENTRY__TELEMETRY__SAMPLING_RATIO="1",

@@ -11,7 +11,8 @@ from routing.simulators.registry import registry_app
 
 class Command(SimulatorCommand):
     help = (
-        "A service registry to test against: GET and PUT /services/{name}, GET and PUT /dials, GET /health."
+        "A service registry to test against: GET and PUT /services/{name}, Consul's GET /v1/health/service/{name}, "
+        "Eureka's GET /eureka/apps/{name}, GET and PUT /dials, GET /health."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -22,12 +23,16 @@ class Command(SimulatorCommand):
             action="append",
             default=[],
             metavar="NAME=URL",
-            help="a service and its endpoint, such as order-router=http://127.0.0.1:8082; repeatable",
+            help="a service and its endpoint, such as order-router=http://127.0.0.1:8082; repeatable, also for several "
+            "instances of one",
         )
 
     def handle(self, **options: Any) -> None:
         dials = self.dials(RegistryDials, options)
-        self.run(registry_app(dict(options["service"]), dials, seed=options["seed"]), options)
+        services: dict[str, list[str]] = {}
+        for name, endpoint in options["service"]:
+            services.setdefault(name, []).append(endpoint)
+        self.run(registry_app(services, dials, seed=options["seed"]), options)
 
 
 def _service(text: str) -> tuple[str, str]:

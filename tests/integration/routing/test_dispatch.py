@@ -1,6 +1,5 @@
 """Claims given up by a process that stops."""
 
-from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -12,6 +11,7 @@ from orders.sql import Sql
 from routing import claims
 from routing.breaker import Breaker
 from routing.dispatch import Dispatcher
+from routing.fleet import Fleet
 from routing.policy import Policy
 from routing.router import RouterClient
 from routing.sql_gate import SqlGate
@@ -39,11 +39,10 @@ def stop_before_any_call(reactor, sql):
             sql,
             SqlGate(reactor, sql),
             client,
-            SimpleNamespace(current="http://127.0.0.1:1"),
+            Fleet(lambda: Breaker(failures=10, base=1, cap=30)),
             policy=Policy(
                 timeout=1, max_retries=3, honours_idempotency_key=honours_idempotency_key, base=0.1, cap=1
             ),
-            breaker=Breaker(failures=10, base=1, cap=30),
             publish_in=None,
             actor="stopping",
             on_settled=settled.extend,

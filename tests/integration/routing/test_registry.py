@@ -1,22 +1,14 @@
 from __future__ import annotations
 
-import logging
-import threading
 import time
 
 import pytest
 import requests
 
 from routing.endpoints import checked_endpoint
-from routing.registry import Registry, RegistryUnavailable, RouterEndpoint, ServiceUnknown
+from routing.registry import RegistryUnavailable, ServiceUnknown
+from tests.integration.routing.registries import ENTRY, registry_at
 from tests.scripted_server import always
-
-ENTRY = b'{"name": "order-router", "endpoint": "http://router:8082"}'
-
-
-def registry_at(url, *, timeout=2.0, path="/services/{name}"):
-    return Registry(url.removeprefix("http://"), path=path, timeout=timeout)
-
 
 # Looking up.
 
@@ -78,12 +70,14 @@ def test_a_registry_that_is_not_there_is_unavailable():
         (b"<html>", "malformed"),
         (b"[]", "object"),
         (b'{"name": "order-router"}', "endpoint"),
+        (b'{"name": "order-router", "instances": []}', "endpoint"),
+        (b'{"name": "order-router", "instances": [{"endpoint": "http://a", "weight": -1}]}', "weight"),
         (b'{"name": "order-router", "endpoint": 1}', "endpoint"),
         (b'{"name": "other", "endpoint": "http://router:8082"}', "another service"),
         (b'{"name": "order-router", "endpoint": "router:8082"}', "http://host:8082"),
         (b'{"name": "order-router", "endpoint": "\xff"}', "utf-8"),
         (b'{"x": ' + b"[" * 60_000, "recursion"),
-        (b'{"x": "' + b"x" * 100_000 + b'"}', "more than"),
+        (b'{"x": "' + b"x" * 1_100_000 + b'"}', "more than"),
     ],
     ids=lambda value: repr(value[:40]),
 )
@@ -156,174 +150,6 @@ def test_an_endpoint_is_an_http_url_without_a_trailing_slash(url, endpoint):
 def test_what_cannot_be_called_is_no_endpoint(url):
     with pytest.raises(ValueError, match=r"expected an endpoint such as http://host:8082"):
         checked_endpoint(url)
-
-
-# Keeping the endpoint current.
-
-
-class Watch:
-    """A running `RouterEndpoint` and what became of it."""
-
-    def __init__(self, reactor, url, **options):
-        self.reactor = reactor
-        self.changes = []
-        self.threads = set()
-        settings = {"interval": 0.1, "least_gap": 0.05} | options
-        self.endpoint = RouterEndpoint(
-            reactor, registry_at(url, timeout=1.0), "order-router", on_change=self._note, **settings
-        )
-
-    def _note(self, endpoint):
-        self.changes.append(endpoint)
-        self.threads.add(threading.get_ident())
-
-    def until(self, done, *, patience=10):
-        end = time.monotonic() + patience
-
-        def look():
-            if done():
-                self.reactor.stop()
-            elif time.monotonic() > end:
-                self.reactor.fail(AssertionError("waited too long"))
-            else:
-                self.reactor.call_later(0.001, look)
-
-        look()
-        self.reactor.run()
-
-
-@pytest.fixture
-def watch(reactor):
-    started = []
-
-    def start(url, **options):
-        started.append(Watch(reactor, url, **options))
-        started[-1].endpoint.start()
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.endpoint.stop()
-
-
-def test_nothing_is_known_before_the_first_answer(reactor):
-    endpoint = RouterEndpoint(reactor, registry_at("http://127.0.0.1:1"), "order-router", interval=60)
-    assert (endpoint.current, endpoint.state) == (None, "DOWN")
-    endpoint.stop()
-
-
-def test_the_endpoint_arrives_on_the_loops_thread(watch, serve):
-    router = watch(serve(always(ENTRY)).url)
-    router.until(lambda: router.endpoint.current)
-    assert (router.endpoint.current, router.endpoint.state) == ("http://router:8082", "UP")
-    assert router.changes == ["http://router:8082"]
-    assert router.threads == {threading.get_ident()}
-
-
-def test_a_router_that_moves_is_followed_at_the_next_look_up(watch, simulate):
-    registry = simulate("simulate_registry", "--service", "order-router=http://one:1")
-    router = watch(registry.url)
-    router.until(lambda: router.endpoint.current)
-    registry.put("/services/order-router", {"endpoint": "http://two:2"}).raise_for_status()
-    router.until(lambda: len(router.changes) == 2)
-    assert router.changes == ["http://one:1", "http://two:2"]
-    assert router.endpoint.current == "http://two:2"
-
-
-def test_the_last_known_endpoint_stays_in_use_while_the_registry_fails(watch, simulate, caplog):
-    caplog.set_level(logging.INFO, logger="routing.registry")
-    registry = simulate("simulate_registry", "--service", "order-router=http://one:1")
-    router = watch(registry.url)
-    router.until(lambda: router.endpoint.current)
-    registry.turn(failure_rate=1)
-    router.until(lambda: router.endpoint.state == "DOWN")
-    assert router.endpoint.current == "http://one:1"
-    registry.turn(failure_rate=0)
-    router.until(lambda: router.endpoint.state == "UP")
-    assert router.changes == ["http://one:1"]
-    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert len(warnings) == 1
-    assert "http://one:1 stays in use" in warnings[0]
-    assert "answered 503" in warnings[0]
-
-
-def test_a_failure_is_logged_once_however_often_it_comes(watch, serve, caplog):
-    server = serve(always(b"", status="404 Not Found"))
-    router = watch(server.url)
-    router.until(lambda: len(server.requests) >= 5)
-    assert [record.levelname for record in caplog.records if record.name == "routing.registry"] == ["WARNING"]
-    assert "orders wait" in caplog.text
-
-
-def test_after_a_failure_the_next_look_up_comes_sooner_than_the_interval(watch, serve):
-    def fails_once(line):
-        line.read()
-        line.answer(b"", status="404 Not Found")
-        always(ENTRY)(line)
-
-    router = watch(serve(fails_once).url, interval=3600)
-    router.until(lambda: router.endpoint.current, patience=5)
-
-
-def test_an_early_look_up_can_be_asked_for(watch, serve):
-    server = serve(always(ENTRY))
-    router = watch(server.url, interval=3600)
-    router.until(lambda: router.endpoint.current)
-    router.endpoint.refresh_soon()
-    router.until(lambda: len(server.requests) == 2, patience=5)
-
-
-def test_asking_ever_so_often_does_not_flood_the_registry(watch, serve, reactor):
-    server = serve(always(ENTRY))
-    router = watch(server.url, interval=3600, least_gap=0.2)
-    end = time.monotonic() + 1.0
-
-    def ask_again():
-        router.endpoint.refresh_soon()
-        return time.monotonic() > end
-
-    router.until(ask_again)
-    assert 3 <= len(server.requests) <= 7
-
-
-def test_it_stops_promptly_while_it_rests(watch, serve):
-    router = watch(serve(always(ENTRY)).url, interval=3600, least_gap=3600)
-    router.until(lambda: router.endpoint.current)
-    began = time.monotonic()
-    router.endpoint.stop()
-    assert time.monotonic() - began < 1
-    assert not router.endpoint._thread.is_alive()
-
-
-def test_it_stops_promptly_while_the_registry_hangs_and_says_no_more(watch, serve, reactor):
-    reading = threading.Event()
-
-    def script(line):
-        line.read()
-        reading.set()
-        line.hang()
-
-    router = watch(serve(script).url, least_gap=0.1)
-    assert reading.wait(5)
-    began = time.monotonic()
-    router.endpoint.stop()
-    assert time.monotonic() - began < 0.9
-    router.endpoint._thread.join(5)
-    reactor.call_later(0.05, reactor.stop)
-    reactor.run()
-    assert (router.endpoint.current, router.changes) == (None, [])
-
-
-def test_an_error_nobody_thought_of_ends_the_loop_loudly(reactor):
-    class Broken(Registry):
-        def lookup(self, name, *, stopping=None):
-            raise LookupError(name)
-
-    endpoint = RouterEndpoint(reactor, Broken("127.0.0.1:1", timeout=1), "order-router", interval=60)
-    endpoint.start()
-    with pytest.raises(LookupError, match="order-router"):
-        reactor.run()
-    endpoint.stop()
 
 
 def test_the_simulated_registry_can_be_spoken_to_with_any_client(simulate):

@@ -12,8 +12,9 @@ import pytest
 
 from orders.tls import TlsFiles
 from routing.models import Outcome
-from routing.registry import Registry, RegistryUnavailable
+from routing.registry import RegistryUnavailable
 from routing.router import RouterClient
+from tests.integration.routing.registries import registry_at
 from tests.mutual_tls import Authority, outdated
 from tests.scripted_server import Line, ScriptedServer, always, over_tls
 
@@ -115,9 +116,9 @@ def look_up():
     """`look_up(neighbour, files, host=…)`: once, without trying again."""
     made = []
 
-    def ask(neighbour, tls, host="localhost", **options):
-        made.append(Registry(neighbour.url(host), timeout=5, tls=tls, **options))
-        return made[-1]._ask("order-router")
+    def ask(neighbour, tls, host="localhost"):
+        made.append(registry_at(neighbour.url(host), timeout=5, tls=tls))
+        return made[-1].lookup_once("order-router")
 
     yield ask
     for one in made:
@@ -238,7 +239,7 @@ def test_a_renewed_certificate_is_shown_at_the_next_connection_without_a_restart
     start, call, look_up, files, authority
 ):
     router, registry = start(ROUTED, keeps=False), start(ENTRY, keeps=False)
-    asking = Registry(registry.url("localhost"), timeout=5, tls=files)
+    asking = registry_at(registry.url("localhost"), timeout=5, tls=files)
     for name in ("first", "second"):
         authority.issue("client.pem", name)
         assert call(router, files).outcome is Outcome.ACCEPTED
@@ -270,7 +271,7 @@ def test_connections_that_stand_outlive_their_certificate(router, call, files):
 
 def test_with_certificates_a_router_at_plain_http_is_not_believed(serve):
     server = serve(always(b'{"name": "order-router", "endpoint": "http://router:8082"}'))
-    registry = Registry(server.url, timeout=5, https_only=True)
+    registry = registry_at(server.url, timeout=5, https_only=True)
     began = time.monotonic()
     with pytest.raises(RegistryUnavailable, match="expected an https:// endpoint"):
         registry.lookup("order-router")
