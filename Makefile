@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run check test test-browser screenshots test-long test-all chaos reference lock clean
+.PHONY: help install demo run check test test-browser screenshots test-long test-all chaos bench reference lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,10 +49,10 @@ test-browser: .venv/.installed-dev ## the console in Chromium: an operator's day
 screenshots: .venv/.installed-dev ## the pictures of docs/console.md, taken anew
 	$(BIN)/python -m pytest tests/browser/test_looks.py -k picture --pictures=docs/images
 
-test-long: .venv/.installed-dev ## the tests that take longer
+test-long: .venv/.installed-dev .venv/.installed-bench ## the tests that take longer
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
-test-all: .venv/.installed-dev ## all tests, under 30 minutes
+test-all: .venv/.installed-dev .venv/.installed-bench ## all tests, under 30 minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 chaos: .venv/.installed-dev ## 20,000 orders while everything around three workers fails; SEED=… repeats a run
@@ -61,9 +61,15 @@ chaos: .venv/.installed-dev ## 20,000 orders while everything around three worke
 reference: .venv/.installed-dev ## docs/configuration.md and docs/api.md, from the code
 	$(BIN)/python .ci/write_reference.py
 
+# ONLY=latency, JSON=result.json, BENCH="--help" and so on: benchmarks/order_path/options.py has them all.
+bench: .venv/.installed-bench ## this service beside a bare floor and FastStream; a quarter of an hour on a quiet machine
+	$(BIN)/python -m benchmarks.order_path $(foreach option,ROUNDS ORDERS ONLY BOOK MEMORY JSON,\
+	$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option)))) $(BENCH)
+
 lock: .venv/.installed-dev ## after a change in requirements*.txt: versions and hashes of all they bring along
 	$(LOCK) requirements.txt -o requirements.lock
 	$(LOCK) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+	$(LOCK) -c requirements.lock benchmarks/requirements.txt -o benchmarks/requirements.lock
 
 clean: ## remove the data of demo and run, and caches; .venv stays
 	@if [ -d $(DATA) ]; then flock --nonblock $(DATA)/postgresql.lock rm -rf $(DATA) \
@@ -85,4 +91,9 @@ $(BIN)/pip:
 .venv/.installed-dev: requirements-dev.lock | $(BIN)/pip
 	@echo "Installing the packages of requirements-dev.txt into .venv ..."
 	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch .venv/.installed $@
+
+.venv/.installed-bench: benchmarks/requirements.lock | $(BIN)/pip
+	@echo "Installing the packages of benchmarks/requirements.txt into .venv ..."
+	@$(PIP) --require-hashes -r benchmarks/requirements.lock
 	@touch .venv/.installed $@

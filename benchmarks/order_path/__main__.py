@@ -17,13 +17,20 @@ from benchmarks.order_path.results import Machine, Results
 from benchmarks.order_path.rounds import Rounds
 from benchmarks.order_path.stack import stack
 
+_WIDTH = 150  # of tables in a file
+
 
 def main() -> int:
     chosen = options.parse()
     signal.signal(signal.SIGTERM, _end)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     results = measure(chosen, console)
     report.show(results, chosen, console)
+    if chosen.page:
+        from benchmarks.order_path import page
+
+        for file in page.write(results, chosen):
+            console.print(f"written: {file}")
     if chosen.json:
         chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode(report.document(results))))
     return int(chosen.enforce and any(missed(goals(results))))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from benchmarks.order_path import books
@@ -85,7 +86,19 @@ def _module(name: str) -> Callable[[Stack, Setting, str], Start]:
     return start
 
 
+def _service_over_amqp10(stack: Stack, setting: Setting, database: str) -> Start:
+    start = _service(stack, setting, database)
+    url = stack.broker.url.replace("amqp://", "amqp10://")
+    return replace(start, env={**start.env, "ORDER_ENTRY__MQ__BROKER_URL": url})
+
+
 SERVICE = Contender("service", books.SERVICE, _service)
 FLOOR = Contender("floor", books.BARE, _module("floor"))
 FASTSTREAM = Contender("FastStream", books.BARE, _module("faststream_service"), batches=False, share=0.15)
-CONTENDERS = [SERVICE, FLOOR, FASTSTREAM]
+AMQP10 = Contender(
+    "service, AMQP 1.0",
+    books.SERVICE,
+    _service_over_amqp10,
+    available=lambda: find_spec("proton") is not None,
+)
+CONTENDERS = [SERVICE, FLOOR, FASTSTREAM, AMQP10]

@@ -19,10 +19,10 @@ import redis
 from benchmarks.order_path.wiring import Wiring
 
 _TTL = 2_592_000  # seconds, as the specification has it
-_PLACE = f"""
+_PLACE = """
 WITH placed AS (
     INSERT INTO orders (order_id, symbol, side, quantity, price, counterparty, created_at, message_id, digest, status)
-    SELECT *, '\\x'::bytea, 'PLACED'
+    SELECT *, ''::bytea, 'PLACED'
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::numeric[], %s::numeric[], %s::text[], %s::timestamptz[],
                 %s::text[])
     ON CONFLICT (order_id) DO NOTHING RETURNING order_id
@@ -43,7 +43,7 @@ INSERT INTO order_routes (id, order_id, attempt, outcome, route, decided_by, pub
 SELECT gen_random_uuid(), order_id, 1, 'ACCEPTED', route, 'floor', now() FROM routed
 """
 # One call and one round trip a batch.
-_CACHE = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i], 'EX', %d) end" % _TTL
+_CACHE = f"for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i], 'EX', {_TTL}) end"
 
 
 class Order(msgspec.Struct):

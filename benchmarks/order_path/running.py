@@ -19,6 +19,7 @@ from order_entry_project.embedded.processes import Child
 _PATIENCE = 60.0  # seconds for a start
 _STALL = 30.0  # seconds without progress
 _WARM_UP = 400  # orders
+_NEARLY = 500  # orders that are left when the end is near
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Consumers:
                     before, since = routed, now
                 self._check(now - since, f"{routed} of {orders} orders are through")
                 # Often enough for the time to be right, and not so often that asking costs anything.
-                time.sleep(0.01 if orders - routed < 500 else 0.05)
+                time.sleep(0.01 if orders - routed < _NEARLY else 0.05)
 
     def _check(self, stalled: float, state: str) -> None:
         for child in self.children:

@@ -1,4 +1,4 @@
-"""The private stack that the contenders run on: real servers on loopback, their data on a disk that is asked to keep it.
+"""The private stack that the contenders run on: real servers on loopback, their data on a disk.
 
 It ends with the process that started it, however that ends, and leaves no folder behind.
 """
@@ -44,6 +44,7 @@ _POSTGRESQL = {
     "shared_preload_libraries": "pg_stat_statements",
     "log_min_messages": "error",
 }
+_PLUGINS = "[rabbitmq_amqp1_0]."
 _NGINX = """\
 daemon off;
 worker_processes 1;
@@ -130,13 +131,13 @@ class Stack:
 
 
 @contextmanager
-def stack(folder: Path, *, more_broker: str = "[].") -> Iterator[Stack]:
-    """A running one in a new folder within `folder`. `more_broker`: plugins of the broker, as an Erlang list."""
+def stack(folder: Path) -> Iterator[Stack]:
+    """A running one in a new folder within `folder`."""
     with ExitStack() as running:
         run = running.enter_context(_run_folder(folder))
         (run / "logs").mkdir()
         server = running.enter_context(EmbeddedPostgres(run / "pg", settings=_POSTGRESQL))
-        broker = rabbitmq.Broker(**running.enter_context(rabbitmq.broker(run, plugins=more_broker)))  # type: ignore[arg-type] - as told there
+        broker = rabbitmq.Broker(**running.enter_context(rabbitmq.broker(run, plugins=_PLUGINS)))  # type: ignore[arg-type] - as told there
         cache = redis.Redis(**running.enter_context(redis.server(run)))
         router, port = running.enter_context(_router(run))
         registry = running.enter_context(_registry(run, f"http://127.0.0.1:{port}"))
