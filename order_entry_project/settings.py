@@ -58,6 +58,9 @@ MIDDLEWARE = [
     # Before anything reads its body.
     "orders.api.bodies.BodyLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "order_entry_project.request_metrics.RequestMetrics",
+    # Before anything looks for the person behind a request.
+    "orders.api.quick_status.QuickStatus",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -65,7 +68,6 @@ MIDDLEWARE = [
     "orders.accounts.NoteWhoAsks",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "order_entry_project.request_metrics.RequestMetrics",
 ]
 
 TEMPLATES = [

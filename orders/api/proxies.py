@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Protocol
 
@@ -88,6 +89,7 @@ def _key(header: str) -> str:
     return f"HTTP_{header.upper().replace('-', '_')}"
 
 
+@lru_cache(maxsize=4096)  # several times a request, and mostly the same few
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text)

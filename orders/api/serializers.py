@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from msgspec import Raw
 from rest_framework import serializers
 
 from orders import documents
@@ -40,6 +41,25 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "updated_at",
         ]
         read_only_fields = fields
+
+    def to_representation(self, instance: Order) -> dict[str, Any]:
+        """What the fields above say, without asking each of them: of a page of a hundred that is most of the work."""
+        return {
+            "orderId": instance.order_id,
+            "status": instance.status,
+            "symbol": instance.symbol,
+            "side": instance.side,
+            "quantity": Raw(documents.quantity_text(instance.quantity).encode()),
+            "price": Raw(documents.price_text(instance.price).encode()),
+            "counterparty": instance.counterparty,
+            "route": instance.route,
+            "needs_review": instance.needs_review,
+            "review_reason": instance.review_reason,
+            "version": instance.version,
+            "created_at": documents.time_text(instance.created_at),
+            "routed_at": instance.routed_at and documents.time_text(instance.routed_at),
+            "updated_at": documents.time_text(instance.updated_at),
+        }
 
 
 class OrderEventSerializer(serializers.ModelSerializer[OrderEvent]):

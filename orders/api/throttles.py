@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -38,6 +39,11 @@ class CallerThrottle(BaseThrottle):
         return self._wait
 
 
+def has_turn(request: HttpRequest) -> bool:
+    """Count a request that asks for nobody; False: it is one too many, and not counted."""
+    return not _take_of_address(request)
+
+
 def count_refusal(request: Request) -> None:
     """One refused credential more of this address. Raises `Throttled`."""
     if wait := _take_of_address(request):
@@ -50,6 +56,6 @@ def count_creation() -> None:
         raise Throttled(wait)
 
 
-def _take_of_address(request: Request) -> float:
+def _take_of_address(request: proxies.Request) -> float:
     limit = Rate.parse(settings.CONFIG.api.throttle_anonymous)
     return _addresses.take(proxies.client_site(request), limit)

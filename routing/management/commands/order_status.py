@@ -31,6 +31,14 @@ class _OrderRow(OrderSerializer):
         fields: ClassVar = [*OrderSerializer.Meta.fields, *only_here]
         read_only_fields = fields
 
+    def to_representation(self, instance: Order) -> dict[str, Any]:
+        here = {name: self.fields[name] for name in self.Meta.only_here}
+        values = {name: getattr(instance, name) for name in here}
+        return super().to_representation(instance) | {
+            name: value if value is None else here[name].to_representation(value)
+            for name, value in values.items()
+        }
+
 
 class _HaltRow(serializers.ModelSerializer[Halt]):
     since = Time()
