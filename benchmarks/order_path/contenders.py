@@ -96,7 +96,7 @@ SERVICE = Contender("service", books.SERVICE, _service)
 FLOOR = Contender("floor", books.BARE, _module("floor"))
 FASTSTREAM = Contender("FastStream", books.BARE, _module("faststream_service"), batches=False, share=0.15)
 AMQP10 = Contender(
-    "service, AMQP 1.0",
+    "service over AMQP 1.0",
     books.SERVICE,
     _service_over_amqp10,
     available=lambda: find_spec("proton") is not None,

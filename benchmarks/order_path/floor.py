@@ -87,7 +87,7 @@ class Floor:
             on_open_callback=lambda connection: connection.channel(on_open_callback=self._on_channel),
             on_close_callback=lambda *_: self._loop.stop(),
         )
-        self._loop = self._connection.ioloop
+        self._loop: Any = self._connection.ioloop
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)

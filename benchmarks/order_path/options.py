@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from benchmarks.order_path.contenders import CONTENDERS, Contender
 PARTS = ("throughput", "latency", "scaling", "sweep", "memory", "book")
 _DEFAULT = ("throughput", "latency", "scaling")
 _HISTORY = 200_000
+_FOLDER = Path("/var/tmp")  # noqa: S108 - a folder of its own is made in it
 _FOLDER = Path("/var/tmp")  # noqa: S108 - a folder of its own is made in it
 
 
@@ -46,9 +48,9 @@ def parse(argv: list[str] | None = None) -> Options:
             c for c in CONTENDERS if c.available() and (not given.contenders or c.name in given.contenders)
         ),
         rounds=given.rounds or (1 if given.quick else 5),
-        orders=given.orders or (1000 if given.quick else 10_000),
+        orders=given.orders or (1000 if given.quick else 8000),
         rates=(200,) if given.quick else (200, 500, 1000),
-        seconds=2 if given.quick else 5,
+        seconds=2 if given.quick else 4,
         lone=20 if given.quick else 100,
         history=given.memory or (4000 if given.quick else _HISTORY),
         book=given.book or (20_000 if given.quick else 5_000_000),
@@ -62,7 +64,7 @@ def parse(argv: list[str] | None = None) -> Options:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.order_path", description=__doc__)
     parser.add_argument("--rounds", type=_positive, help="rounds, all contenders in turn in each (5)")
-    parser.add_argument("--orders", type=_positive, help="orders of a run (10000)")
+    parser.add_argument("--orders", type=_positive, help="orders of a run (8000)")
     parser.add_argument("--quick", action="store_true", help="one short round, whose figures mean nothing")
     parser.add_argument(
         "--only",
@@ -81,9 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--book", type=_positive, metavar="ORDERS", help="throughput with so many in the book, and only that"
     )
-    parser.add_argument(
-        "--folder", type=Path, default=Path("/var/tmp"), help="on a disk, for the stack (%(default)s)"
-    )
+    parser.add_argument("--folder", type=Path, default=_FOLDER, help="on a disk, for the stack (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     parser.add_argument("--no-page", action="store_true", help="leave docs/performance.md as it is")
     parser.add_argument("--enforce", action="store_true", help="exit 1 where a goal is missed")
@@ -96,7 +96,7 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _among(names: tuple[str, ...] | list[str]):  # noqa: ANN202 - argparse's business
+def _among(names: Sequence[str]) -> Callable[[str], list[str]]:
     def parse_names(text: str) -> list[str]:
         wanted = text.split(",")
         if unknown := [name for name in wanted if name not in names]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,24 +16,21 @@ from benchmarks.order_path.options import Options
 from benchmarks.order_path.results import Results
 from benchmarks.order_path.tables import Table
 
+_TABLES: dict[str, list[Callable[[Results], Table]]] = {
+    "throughput": [tables.throughput, tables.reckoning],
+    "latency": [tables.latency],
+    "scaling": [tables.scaling],
+    "sweep": [tables.sweep],
+    "memory": [tables.memory],
+    "book": [tables.book],
+}
+
 
 def show(results: Results, options: Options, console: Console) -> None:
-    for table in tables_of(results, options.parts):
-        console.print(_rich(table))
-
-
-def tables_of(results: Results, parts: tuple[str, ...]) -> list[Table]:
-    """Those that the measured parts fill, and the goals."""
-    cores = results.machine.cores
-    of_parts = {
-        "throughput": lambda: [tables.throughput(results), tables.reckoning(results)],
-        "latency": lambda: [tables.latency(results)],
-        "scaling": lambda: [tables.scaling(results, cores)],
-        "sweep": lambda: [tables.sweep(results)],
-        "memory": lambda: [tables.memory(results)],
-        "book": lambda: [tables.book(results)],
-    }
-    return [*(table for part in parts for table in of_parts[part]()), tables.of_goals(results)]
+    for part in options.parts:
+        for table in _TABLES[part]:
+            console.print(_rich(table(results)))
+    console.print(_rich(tables.measured_goals(results)))
 
 
 def document(results: Results) -> dict[str, Any]:

@@ -95,6 +95,7 @@ class Results(msgspec.Struct, kw_only=True):
     machine: Machine
     throughput: list[Throughput] = []
     latency: list[Latency] = []
+    sweep: list[Throughput] = []
     memory: list[Memory] = []
 
     def runs(

@@ -71,7 +71,7 @@ class Rounds:
                 label = (
                     f"round {number}: batches of {setting.batch_size}, {setting.in_flight} calls in flight"
                 )
-                yield Step(label, partial(self._run, SERVICE, setting))
+                yield Step(label, partial(self._try, setting))
 
     def _memory(self) -> Iterator[Step]:
         for contender in self._options.contenders:
@@ -85,6 +85,10 @@ class Rounds:
             yield Step(
                 f"round {number}: {size:,} orders in the book", partial(self._run, SERVICE, TUNED, book=size)
             )
+
+    def _try(self, setting: Setting) -> None:
+        with running(self._stack, SERVICE, setting) as consumers:
+            self._results.sweep.append(runs.throughput(consumers, self._options.orders))
 
     def _run(self, contender: Contender, setting: Setting, *, book: int = 0) -> None:
         with running(self._stack, contender, setting, database=books.BIG if book else None) as consumers:

@@ -61,17 +61,19 @@ class Consumers:
                     return now
                 if routed != before:
                     before, since = routed, now
-                self._check(now - since, f"{routed} of {orders} orders are through")
+                self.check()
+                if now - since > _STALL:
+                    raise TimeoutError(
+                        f"{self.contender.name}: {routed} of {orders} orders are through, and no more come; "
+                        f"see {self.children[0].log}"
+                    )
                 # Often enough for the time to be right, and not so often that asking costs anything.
                 time.sleep(0.01 if orders - routed < _NEARLY else 0.05)
 
-    def _check(self, stalled: float, state: str) -> None:
+    def check(self) -> None:
+        """Raises with the end of its log where one has ended."""
         for child in self.children:
             child.check()
-        if stalled > _STALL:
-            raise TimeoutError(
-                f"{self.contender.name}: {state}, and no more come; see {self.children[0].log}"
-            )
 
 
 @contextmanager
@@ -100,7 +102,7 @@ def running(
             for number in range(1 if start.brings_all else setting.processes)
         ]
         consumers = Consumers(stack, contender, setting, name, children)
-        _await_consumers(stack, setting.processes, check=lambda: [child.check() for child in children])
+        _await_consumers(stack, setting.processes, check=consumers.check)
         load.fill(stack, f"warm{time.monotonic_ns():x}", _WARM_UP)
         consumers.await_routed(_WARM_UP)
         _purge(stack)

@@ -137,7 +137,8 @@ def stack(folder: Path) -> Iterator[Stack]:
         run = running.enter_context(_run_folder(folder))
         (run / "logs").mkdir()
         server = running.enter_context(EmbeddedPostgres(run / "pg", settings=_POSTGRESQL))
-        broker = rabbitmq.Broker(**running.enter_context(rabbitmq.broker(run, plugins=_PLUGINS)))  # type: ignore[arg-type] - as told there
+        told: dict[str, Any] = running.enter_context(rabbitmq.broker(run, plugins=_PLUGINS))
+        broker = rabbitmq.Broker(**told)
         cache = redis.Redis(**running.enter_context(redis.server(run)))
         router, port = running.enter_context(_router(run))
         registry = running.enter_context(_registry(run, f"http://127.0.0.1:{port}"))
@@ -190,7 +191,7 @@ def _router(folder: Path) -> Iterator[tuple[Child, int]]:
     nginx, port = installed("nginx", package="nginx-light"), free_port()
     configuration = folder / "nginx.conf"
     configuration.write_text(_NGINX.format(folder=folder, port=port))
-    argv = [nginx, "-c", configuration, "-p", folder, "-e", folder / "nginx.log"]
+    argv = [nginx, "-c", str(configuration), "-p", str(folder), "-e", str(folder / "nginx.log")]
     with Child.running(argv, name="nginx", log=folder / "nginx.out", stop=signal.SIGTERM) as child:
         await_port(port, child, patience=10)
         yield child, port
@@ -199,9 +200,10 @@ def _router(folder: Path) -> Iterator[tuple[Child, int]]:
 @contextmanager
 def _registry(folder: Path, router: str) -> Iterator[str]:
     told = folder / "registry.port"
-    argv = [sys.executable, BASE_DIR / "manage.py", "simulate_registry", "--port", "0", "--port-file", told]
+    argv = [sys.executable, str(BASE_DIR / "manage.py"), "simulate_registry"]
+    argv += ["--port", "0", "--port-file", str(told), "--service", f"order-router={router}"]
     with Child.running(
-        [*argv, "--service", f"order-router={router}"],
+        argv,
         name="registry",
         log=folder / "registry.log",
         env=_environment(),

@@ -10,6 +10,7 @@ from benchmarks.order_path.contenders import TUNED
 from benchmarks.order_path.goals import goals
 from benchmarks.order_path.results import Latency, Results, Throughput, settings_of
 
+PARTS = ("consumer", "PostgreSQL", "broker", "Redis", "router")
 WANTED = 10_000  # orders/s, of which the cores are reckoned
 _SHARES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 
@@ -21,18 +22,7 @@ class Table(NamedTuple):
 
 
 def throughput(results: Results) -> Table:
-    header = (
-        "",
-        "batch",
-        "orders/s",
-        "consumer",
-        "PostgreSQL",
-        "broker",
-        "Redis",
-        "router",
-        "SQL per order",
-        "MiB",
-    )
+    header = ("", "batch", "orders/s", *PARTS, "SQL per order", "MiB")
     return Table(
         "Orders that wait in the queue; µs of CPU per order",
         header,
@@ -45,10 +35,9 @@ def throughput(results: Results) -> Table:
 
 
 def _figures(runs: Sequence[Throughput]) -> list[str]:
-    parts = ("consumer", "PostgreSQL", "broker", "Redis", "router")
     return [
         _of(runs, lambda run: run.per_second),
-        *(_of(runs, lambda run, part=part: run.cpu_us[part]) for part in parts),
+        *(shown(spread([run.cpu_us[part] for run in runs])) for part in PARTS),
         _of(runs, lambda run: run.statements, digits=2),
         _of(runs, lambda run: run.end_mib),
     ]
@@ -77,8 +66,8 @@ def _latencies(runs: Sequence[Latency]) -> list[str]:
     ]
 
 
-def scaling(results: Results, cores_: int) -> Table:
-    rows = []
+def scaling(results: Results) -> Table:
+    rows, cores_ = [], results.machine.cores
     for name, size in settings_of(run for run in results.throughput if run.processes > 1):
         one, two = (results.runs(name, batch_size=size, processes=count) for count in (1, 2))
         if one and two:
@@ -92,10 +81,8 @@ def scaling(results: Results, cores_: int) -> Table:
 
 def _scaling(one: Sequence[Throughput], two: Sequence[Throughput], cores_: int) -> tuple[str, str, str, str]:
     single, double = (spread([run.per_second for run in runs]) for runs in (one, two))
-    consumer, stack = (
-        spread([figure(run) for run in one]).median
-        for figure in (lambda run: run.consumer_us, lambda run: run.stack_us)
-    )
+    consumer = spread([run.consumer_us for run in one]).median
+    stack = spread([run.stack_us for run in one]).median
     most = [most_per_second(consumer, stack, processes=count, cores=cores_) for count in (1, 2)]
     return (
         shown(single),
@@ -107,23 +94,16 @@ def _scaling(one: Sequence[Throughput], two: Sequence[Throughput], cores_: int) 
 
 def reckoning(results: Results) -> Table:
     """The cores that so many orders a second take, as measured with each contender's tuned batches."""
-    names = [name for name, size in settings_of(results.throughput) if size in (None, TUNED.batch_size)]
-    tuned = {name: _any_tuned(results, name) for name in names}
-    tuned = {name: runs for name, runs in tuned.items() if runs}
-    parts = dict.fromkeys(part for runs in tuned.values() for part in runs[0].cpu_us)
-    medians = {
-        name: {part: spread([run.cpu_us[part] for run in runs]).median for part in parts}
-        for name, runs in tuned.items()
-    }
+    taken: dict[str, list[float]] = {}
+    for name, size in settings_of(results.throughput):
+        if size in (None, TUNED.batch_size) and (runs := results.runs(name, batch_size=size)):
+            used = [spread([run.cpu_us[part] for run in runs]).median for part in PARTS]
+            taken[name] = [cores(us, per_second=WANTED) for us in (*used, sum(used))]
     rows = [
-        (part, *(f"{cores(medians[name][part], per_second=WANTED):.2f}" for name in tuned)) for part in parts
+        (part, *(f"{of_contender[at]:.2f}" for of_contender in taken.values()))
+        for at, part in enumerate((*PARTS, "together"))
     ]
-    total = [f"{cores(sum(medians[name].values()), per_second=WANTED):.2f}" for name in tuned]
-    return Table(f"Cores that {WANTED:,} orders/s take", ("", *tuned), [*rows, ("together", *total)])
-
-
-def _any_tuned(results: Results, name: str) -> list[Throughput]:
-    return results.runs(name, batch_size=TUNED.batch_size) or results.runs(name, batch_size=None)
+    return Table(f"Cores that {WANTED:,} orders/s take", ("", *taken), rows)
 
 
 def memory(results: Results) -> Table:
@@ -153,10 +133,9 @@ def book(results: Results) -> Table:
 
 
 def sweep(results: Results) -> Table:
-    settings = sorted({(run.batch_size or 0, run.in_flight) for run in results.throughput})
     rows = []
-    for size, in_flight in settings:
-        runs = [run for run in results.throughput if (run.batch_size, run.in_flight) == (size, in_flight)]
+    for size, in_flight in dict.fromkeys((run.batch_size, run.in_flight) for run in results.sweep):
+        runs = [run for run in results.sweep if (run.batch_size, run.in_flight) == (size, in_flight)]
         rows.append((str(size), str(in_flight), *_figures(runs)))
     return Table(
         "Batch sizes and calls in flight; µs of CPU per order",
@@ -165,9 +144,13 @@ def sweep(results: Results) -> Table:
     )
 
 
-def of_goals(results: Results) -> Table:
-    verdicts = {True: "met", False: "missed", None: "–"}
-    rows = [(goal.name, goal.wanted, goal.found, verdicts[goal.met]) for goal in goals(results)]
+def measured_goals(results: Results) -> Table:
+    verdicts = {True: "met", False: "missed"}
+    rows = [
+        (goal.name, goal.wanted, goal.found, verdicts[goal.met])
+        for goal in goals(results)
+        if goal.met is not None
+    ]
     return Table("Goals", ("", "wanted", "found", ""), rows)
 
 
