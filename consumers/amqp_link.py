@@ -9,8 +9,8 @@ from typing import Any
 import pika
 from pika import exceptions
 from pika.channel import Channel
-from pika.frame import ProtocolHeader
 
+from consumers.amqp_connection import Connection
 from consumers.amqp_errors import explain, is_refused_login
 from consumers.amqp_parameters import credentials_refused
 from routing.backoff import delay
@@ -47,7 +47,7 @@ class Link:
         self._on_channel = on_channel
         self._on_lost = on_lost
         self._on_other_version = on_other_version
-        self._connection: Any = None  # a pika.SelectConnection, from the first step of connecting on
+        self._connection: Any = None  # a Connection, from the first step of connecting on
         self._alive: set[Any] = set()  # that one, and those before it that are still saying goodbye
         self._host = ""
         self._tries = 0
@@ -92,7 +92,7 @@ class Link:
         self._host = f"{host.host}:{host.port}"
         self._tries += 1
         guard = self._reactor.guard
-        self._connection = _Connection(
+        self._connection = Connection(
             host,
             on_open_callback=guard(self._on_open),
             on_open_error_callback=guard(self._on_connection_ended),
@@ -101,7 +101,7 @@ class Link:
         )
         self._alive.add(self._connection)
 
-    def _on_open(self, connection: pika.SelectConnection) -> None:
+    def _on_open(self, connection: Connection) -> None:
         connection.channel(on_open_callback=self._reactor.guard(self._on_channel_open))
 
     def _on_channel_open(self, channel: Channel) -> None:
@@ -113,7 +113,7 @@ class Link:
         if self._on_closed is None:
             self._end(channel.connection, explain(error, self._queue))
 
-    def _on_connection_ended(self, connection: pika.SelectConnection, error: BaseException) -> None:
+    def _on_connection_ended(self, connection: Connection, error: BaseException) -> None:
         self._alive.discard(connection)
         if is_refused_login(error):
             credentials_refused(connection.params.credentials)
@@ -154,21 +154,6 @@ class Link:
         if self._timer is not None:
             self._reactor.remove_timeout(self._timer)
             self._timer = None
-
-
-class _Connection(pika.SelectConnection):  # type: ignore[misc]
-    """`answered_1_0`: the broker has answered with the protocol header of AMQP 1.0.
-
-    Note on another private method: pika (1.4.4) reads such a header, drops it and tells of an incompatible protocol
-    whatever came.
-    """
-
-    answered_1_0 = False
-
-    def _process_frame(self, frame_value: Any) -> None:
-        if isinstance(frame_value, ProtocolHeader):
-            self.answered_1_0 = frame_value.major == 1
-        super()._process_frame(frame_value)
 
 
 def _terminate(connection: Any) -> None:

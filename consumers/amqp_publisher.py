@@ -75,15 +75,23 @@ class AmqpPublisher:
 
     def publish(self, messages: Sequence[Message], on_outcome: OnOutcome) -> None:
         """Without a connection, or with one that the broker has blocked, nothing is kept waiting: NACKED."""
-        refused = []
-        for index, message in enumerate(messages):
-            if self._channel is None or self._blocked or not self._send(self._channel, message):
-                refused.append(index)
-            else:
-                self._sequence += 1
-                self._unconfirmed[self._sequence] = message.message_id, index, on_outcome
+        refused: Sequence[int] = range(len(messages))
+        if self._channel is not None and not self._blocked:
+            with self._channel.connection.gathering():
+                refused = self._send_all(self._channel, messages, on_outcome)
         if refused:
             self._reactor.call_later(0, lambda: _refuse(refused, on_outcome))
+
+    def _send_all(self, channel: Channel, messages: Sequence[Message], on_outcome: OnOutcome) -> list[int]:
+        """The indexes of those that cannot be sent."""
+        refused = []
+        for index, message in enumerate(messages):
+            if self._send(channel, message):
+                self._sequence += 1
+                self._unconfirmed[self._sequence] = message.message_id, index, on_outcome
+            else:
+                refused.append(index)
+        return refused
 
     def _send(self, channel: Channel, message: Message) -> bool:
         try:
