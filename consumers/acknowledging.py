@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from consumers import quarantine
 from orders.sql import SqlUnavailable
@@ -46,7 +45,7 @@ class Acknowledging:
         self._soon = soon
         self._passed = passed
         self._done: list[Delivery] = []
-        self._unconfirmed: dict[UUID, Delivery] = {}
+        self._unconfirmed: dict[str, Delivery] = {}
 
     @property
     def idle(self) -> bool:
@@ -58,16 +57,16 @@ class Acknowledging:
         if delivery.trace:
             delivery.trace.finish(outcome, error=error)
 
-    def after_publication(self, attempt_id: UUID, delivery: Delivery) -> None:
+    def after_publication(self, attempt_id: str, delivery: Delivery) -> None:
         self._unconfirmed[attempt_id] = delivery
 
-    def published_soon(self, attempt_ids: Sequence[UUID]) -> None:
+    def published_soon(self, attempt_ids: Sequence[str]) -> None:
         """These have been sent: their messages wait from now on."""
         waiting = [attempt_id for attempt_id in attempt_ids if attempt_id in self._unconfirmed]
         if waiting:
             self._reactor.call_later(self._publish_grace, partial(self._give_up, waiting))
 
-    def on_published(self, attempt_id: UUID, outcome: Outcome) -> None:
+    def on_published(self, attempt_id: str, outcome: Outcome) -> None:
         """Confirmed, returned or refused: the outbox has the order, the message has done its work."""
         self._passed("confirm")
         self._answered(attempt_id, f"routed, {outcome.value}")
@@ -86,11 +85,11 @@ class Acknowledging:
             self._offsets.settled(done)
             self._passed("acknowledge")
 
-    def _give_up(self, attempt_ids: Sequence[UUID]) -> None:
+    def _give_up(self, attempt_ids: Sequence[str]) -> None:
         for attempt_id in attempt_ids:
             self._answered(attempt_id, "routed, not confirmed yet")
 
-    def _answered(self, attempt_id: UUID, outcome: str) -> None:
+    def _answered(self, attempt_id: str, outcome: str) -> None:
         if delivery := self._unconfirmed.pop(attempt_id, None):
             self.done(delivery, outcome)
             self._soon()

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
 
 from consumers import metrics, traces
 from consumers.transport import Message, Outcome
@@ -53,7 +52,7 @@ class Outbox:
         *,
         batch_size: int,
         republish_after: float,
-        mark: Callable[[UUID], None],
+        mark: Callable[[str], None],
     ) -> None:
         self._transport = transport
         self._sql = sql
@@ -77,7 +76,7 @@ class Outbox:
     def idle(self) -> bool:
         return self._unanswered == 0
 
-    def publish(self, routes: Sequence[Unpublished], on_outcome: Callable[[UUID, Outcome], None]) -> None:
+    def publish(self, routes: Sequence[Unpublished], on_outcome: Callable[[str, Outcome], None]) -> None:
         """Send each; `on_outcome` once for each, whatever comes of it."""
         if not routes:
             return
@@ -105,7 +104,7 @@ class Outbox:
     def _answered(
         self,
         sent: Sequence[_Sent],
-        on_outcome: Callable[[UUID, Outcome], None],
+        on_outcome: Callable[[str, Outcome], None],
         began: float,
         index: int,
         outcome: Outcome,
@@ -137,7 +136,7 @@ class Outbox:
         )
         self._said_at, self._unsaid = now, 0
 
-    def _relay_answered(self, attempt_id: UUID, outcome: Outcome) -> None:
+    def _relay_answered(self, attempt_id: str, outcome: Outcome) -> None:
         del attempt_id
         self._relayed -= 1
         self._behind &= outcome is Outcome.CONFIRMED

@@ -61,7 +61,8 @@ told AS (
     SELECT order_id, 2, 'PENDING_ROUTE', %(actor)s, 'routing is halted', placed_at, NULL
     FROM placed WHERE version = 2
 )
-SELECT order_id, placed_at, version = 2 FROM placed
+-- Not a row for each order: what they share is read once.
+SELECT placed_at, version = 2, array_agg(order_id) FROM placed GROUP BY 1, 2
 """  # noqa: S608 - composed of constants
 
 
@@ -82,7 +83,10 @@ def place(
     """
     columns = _columns(arrivals)
     rows = sql.run(_PLACE, columns | {"claim": claim, "hold": hold, "actor": actor})
-    return {order_id: Placed(at, is_halted) for order_id, at, is_halted in rows}
+    placed: dict[str, Placed] = {}
+    for at, is_halted, order_ids in rows:
+        placed.update(dict.fromkeys(order_ids, Placed(at, is_halted)))
+    return placed
 
 
 def _columns(arrivals: Sequence[Arrival]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 from django.db import connections
 
+from orders.array_parameters import ArrayDumper
 from orders.connecting import Connection
 from orders.metrics import sql_latency_ms, sql_write_errors
 
@@ -105,7 +106,9 @@ class Sql:
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
             "patience": self._patience,
         }
-        return Connection.connect(**parameters)
+        connection = Connection.connect(**parameters)
+        connection.adapters.register_dumper(list, ArrayDumper)
+        return connection
 
 
 @lru_cache

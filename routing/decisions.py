@@ -6,11 +6,10 @@ Attempt ids are made before the call, so that a repeated statement finds its own
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from orders.lifecycle import ROUTABLE
 from routing.models import Outcome
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 class Attempt:
     """One call, begun at `called` (monotonic), and its answer."""
 
-    id: UUID
+    id: str
     work: Claimed
     endpoint: str
     answer: Answer
@@ -84,11 +83,11 @@ told AS (
     FROM routed r
 ),
 marked AS ({MARK})
-SELECT id, version, statement_timestamp() FROM routed
+SELECT version, statement_timestamp(), array_agg(id::text) FROM routed GROUP BY 1
 """  # noqa: S608 - composed of constants
 
 _FIND_ATTEMPTS = """/* find_attempts */
-SELECT r.id, o.version, r.decided_at FROM order_routes r JOIN orders o ON o.order_id = r.order_id
+SELECT o.version, r.decided_at, ARRAY[r.id::text] FROM order_routes r JOIN orders o ON o.order_id = r.order_id
 WHERE r.id = ANY(%(id)s::uuid[]) AND r.outcome <> 'LATE'
 """
 
@@ -104,7 +103,7 @@ counted AS (
 INSERT INTO order_routes (id, order_id, attempt, outcome, endpoint, http_status, latency_ms, error, decided_by)
 SELECT a.id, a.order_id, c.attempts, a.outcome, a.endpoint, a.http_status, a.latency_ms, a.error, %(actor)s
 FROM counted c JOIN attempt a ON a.id = c.id
-RETURNING id
+RETURNING id::text
 """  # noqa: S608 - composed of constants
 
 _PARK = f"""/* park */
@@ -173,27 +172,35 @@ def settle_routed(
     published: Sequence[Publication],
     publish_in: float | None,
     actor: str,
-) -> dict[UUID, Change]:
+) -> dict[str, Change]:
     """Write accepted routes with their events; by attempt id, those that were ours to write.
 
     `publish_in`: seconds after which the relay may publish them, None: never. `published`: confirmed ones,
     marked in the same statement.
     """
     parameters = _columns(attempts, actor) | marks(published) | {"publish_in": publish_in}
-    settled = {row[0]: Change(row[1], row[2]) for row in sql.run(_SETTLE_ROUTED, parameters)}
+    settled = _changes(sql.run(_SETTLE_ROUTED, parameters))
     if len(settled) < len(attempts):
         missing = [attempt.id for attempt in attempts if attempt.id not in settled]
-        settled |= {row[0]: Change(row[1], row[2]) for row in sql.run(_FIND_ATTEMPTS, {"id": missing})}
+        settled |= _changes(sql.run(_FIND_ATTEMPTS, {"id": missing}))
     return settled
 
 
-def note_failures(sql: Sql, attempts: Sequence[Attempt], *, actor: str) -> set[UUID]:
+def note_failures(sql: Sql, attempts: Sequence[Attempt], *, actor: str) -> set[str]:
     """Write failed attempts; the ids of those whose order is still ours."""
     noted = {row[0] for row in sql.run(_NOTE_FAILURES, _columns(attempts, actor))}
     if len(noted) < len(attempts):
         missing = [attempt.id for attempt in attempts if attempt.id not in noted]
-        noted |= {row[0] for row in sql.run(_FIND_ATTEMPTS, {"id": missing})}
+        noted |= _changes(sql.run(_FIND_ATTEMPTS, {"id": missing})).keys()
     return noted
+
+
+def _changes(rows: Iterable[tuple[Any, ...]]) -> dict[str, Change]:
+    """By attempt id, from rows that each tell what several attempts share."""
+    changes: dict[str, Change] = {}
+    for version, at, attempt_ids in rows:
+        changes.update(dict.fromkeys(attempt_ids, Change(version, at)))
+    return changes
 
 
 def park(sql: Sql, parkings: Sequence[Parking], *, actor: str) -> dict[str, Change]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from orders import tracing
 from orders.lifecycle import Status
@@ -49,7 +48,7 @@ class Settled:
     work: Claimed
     status: Status
     change: Change | None
-    attempt_id: UUID | None = None
+    attempt_id: str | None = None
     route: str | None = None
     released: bool = False
 
@@ -141,7 +140,7 @@ class Dispatcher:
         self._submitted.extend(claimed)
         self._soon()
 
-    def published(self, attempt_id: UUID) -> None:
+    def published(self, attempt_id: str) -> None:
         """Mark this route as published with the next batch that is settled."""
         self._published.append(Publication(attempt_id, time.monotonic()))
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from orders import tracing
 from orders.documents import Fragments, encode_core
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 class Publication:
     """An accepted attempt whose publication was confirmed at that time (monotonic)."""
 
-    id: UUID
+    id: str
     confirmed_at: float
 
 
@@ -44,8 +43,8 @@ WITH due AS (
 )
 UPDATE order_routes r SET publish_after = statement_timestamp() + %(hold)s::float8 * interval '1 second'
 FROM due, orders o WHERE r.id = due.id AND o.order_id = r.order_id
-RETURNING r.id, r.route, r.decided_at, o.message_id, o.traceparent, o.order_id, o.symbol, o.side, o.quantity, o.price,
-          o.counterparty, o.created_at, o.extra::text, o.digest
+RETURNING r.id::text, r.route, r.decided_at, o.message_id, o.traceparent, o.order_id, o.symbol, o.side, o.quantity,
+          o.price, o.counterparty, o.created_at, o.extra::text, o.digest
 """
 
 
@@ -53,7 +52,7 @@ RETURNING r.id, r.route, r.decided_at, o.message_id, o.traceparent, o.order_id, 
 class Unpublished:
     """An accepted route that the routed queue has not confirmed."""
 
-    id: UUID
+    id: str
     route: str
     decided_at: datetime
     message_id: str

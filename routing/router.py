@@ -48,6 +48,7 @@ _KEEP_IDLE = 1  # seconds; common servers keep an idle connection for 2 s (gunic
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _HEADERS = ["Content-Type: application/json", "Accept: application/json", "Expect:"]
+_OK = HTTPStatus.OK.value
 _DID_NOTHING = frozenset({429, 502, 503})
 
 
@@ -236,7 +237,7 @@ def _judge(slot: _Slot, latency_ms: float, *, whole: bool) -> Answer:
     """An answer, judged by the module's note; not `whole` where it is longer than any good one."""
     status = slot.handle.getinfo(pycurl.RESPONSE_CODE)
     body = slot.answer.getvalue()
-    if status == HTTPStatus.OK:
+    if status == _OK:
         return _judge_route(slot, body, latency_ms, whole=whole)
     error = f"The router answered {status}: {_excerpt(body)}"
     retry_after = float(slot.handle.getinfo(pycurl.RETRY_AFTER)) or None
@@ -254,12 +255,12 @@ def _judge_route(slot: _Slot, body: bytes, latency_ms: float, *, whole: bool) ->
         wrong = str(fault)
     else:
         if route.isprintable() and route.strip():
-            return Answer(Outcome.ACCEPTED, route, HTTPStatus.OK, latency_ms, "", None, repeatable=False)
+            return Answer(Outcome.ACCEPTED, route, _OK, latency_ms, "", None, repeatable=False)
         wrong = "`route` is not printable" if whole else f"more than {MOST_BYTES} bytes"
     error = f"The router answered 200 without a usable route ({wrong}): {_excerpt(body)}"
     torn = whole and slot.handle.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T) < 0
     outcome = Outcome.UNKNOWN if torn else Outcome.REFUSED
-    return Answer(outcome, None, HTTPStatus.OK, latency_ms, error, None, repeatable=torn)
+    return Answer(outcome, None, _OK, latency_ms, error, None, repeatable=torn)
 
 
 def _failure(slot: _Slot, message: str, latency_ms: float) -> Answer:

@@ -55,7 +55,7 @@ def answer(outcome: Outcome, **changes: Any) -> Answer:
 
 
 def attempt(work: Claimed, outcome: Outcome = Outcome.ACCEPTED, **changes: Any) -> Attempt:
-    return Attempt(uuid4(), work, "http://router:8082", answer(outcome, **changes), time.monotonic())
+    return Attempt(str(uuid4()), work, "http://router:8082", answer(outcome, **changes), time.monotonic())
 
 
 def far_deadline() -> float:

@@ -75,7 +75,7 @@ def test_accepted_routes_are_settled_with_order_event_and_outbox_row(sql):
     assert set(changes) == {each.id for each in made}
     assert changes[made[0].id].version == order.version == 2
     assert (order.status, order.route, order.claim) == ("ROUTED", "NASDAQ-EXECUTION-1", None)
-    assert (route.id, route.outcome, route.attempt) == (made[0].id, "ACCEPTED", 1)
+    assert (str(route.id), route.outcome, route.attempt) == (made[0].id, "ACCEPTED", 1)
     assert route.decided_at == order.routed_at == changes[made[0].id].at
     assert route.publish_after > route.decided_at
     assert story() == [(1, "PLACED", ""), (2, "ROUTED", "")]
