@@ -1,12 +1,13 @@
 """The locks are those of requirements*.txt: what is installed is named with its version and its hashes."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.simulators import PROJECT
 
-LOCKS = ["requirements.lock", "requirements-dev.lock"]
+LOCKS = ["requirements.lock", "requirements-dev.lock", "benchmarks/requirements.lock"]
 _requirement = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -15,7 +16,7 @@ def required(name):
     text = (PROJECT / name).read_text(encoding="utf-8")
     found = {_canonical(package): version for package, version in _requirement.findall(text)}
     for included in re.findall(r"^-r (\S+)", text, re.MULTILINE):
-        found |= required(included)
+        found |= required(Path(name).parent / included)
     return found
 
 
