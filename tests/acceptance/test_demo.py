@@ -11,8 +11,9 @@ from tests.cpu import seconds_of_children
 from tests.processes import commands_of
 
 
-def test_the_demo_finds_every_figure_as_demanded_and_leaves_nothing_running(tmp_path: Path):
-    for _ in range(2):
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_the_demo_finds_every_figure_as_demanded_and_leaves_nothing_running(tmp_path: Path, times: int):
+    for _ in range(times):
         began = seconds_of_children()
         done = manage("demo", "--data", str(tmp_path))
         assert done.returncode == 0, done.stderr

@@ -49,10 +49,6 @@ def check_kept(done, steps):
     assert [finding for case in cases for finding in case["findings"]] == []
 
 
-def test_the_promises_are_kept_when_a_worker_is_killed_where_it_hurts_most(on_rabbitmq):
-    check_kept(prove(on_rabbitmq, "--crash-at", "settle", "--orders", "30", "--yes", "--json"), ["settle"])
-
-
 @pytest.mark.long
 def test_all_promises_are_kept_whatever_step_a_worker_is_killed_at_on_rabbitmq(
     on_rabbitmq, database, rabbitmq

@@ -290,7 +290,7 @@ def lifecycle_holds(examples: int, steps: int) -> None:
 @pytest.mark.timeout(600)  # a failing story takes its time to be shortened
 @pytest.mark.django_db(transaction=True)
 def test_whatever_workers_and_persons_do_the_book_tells_the_same_story_as_the_design():
-    lifecycle_holds(examples=150, steps=50)
+    lifecycle_holds(examples=80, steps=50)
 
 
 @pytest.mark.long

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from orders import logins
-from orders.api import throttles, tokens
+from orders.api import rates, throttles, tokens
 from orders.api.rates import Turns
 from orders.models import ApiToken
 from orders.scopes import Scope
@@ -23,6 +25,9 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture(autouse=True)
 def _nobody_has_called_yet(monkeypatch):
+    # For the limits time stands still: on a slow machine a turn would come back before the test has used up all.
+    now = time.monotonic()
+    monkeypatch.setattr(rates, "time", SimpleNamespace(monotonic=lambda: now))
     for module, name in (
         (throttles, "_addresses"),
         (throttles, "_callers"),
