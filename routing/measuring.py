@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import urlsplit
 
 from routing.breaker import Breaker, State
 from routing.metrics import router_instance_breaker_open, router_instance_calls
@@ -14,7 +13,7 @@ OPENNESS = {State.CLOSED: 0.0, State.HALF_OPEN: 0.5, State.OPEN: 1.0}
 
 class InstanceMetrics:
     def __init__(self, endpoint: str, breaker: Breaker) -> None:
-        self._label = urlsplit(endpoint).netloc
+        self._label = endpoint.partition("://")[2]
         self.calls = {
             outcome: router_instance_calls.labels(self._label, outcome.value) for outcome in Outcome
         }

@@ -144,14 +144,24 @@ class RouterClient:
         if not body:
             raise ValueError("the body is empty; expected the order as JSON")
         headers = _headers(idempotency_key, traceparent)
+        url = f"{endpoint}/route"
         slot = self._free[-1]
-        _load(slot, f"{endpoint}/route", body, headers)
+        if slot.url != url:
+            slot = self._last_of(url)
+        _load(slot, url, body, headers)
         slot.on_answer = on_answer
         slot.started = time.monotonic()
         self._multi.add(slot.handle)
         self._calls[self._free.pop().handle] = slot
         if self._timer is None:
             self._timer = self._reactor.call_later(self._timeout, self._on_timer)
+
+    def _last_of(self, url: str) -> _Slot:
+        """The next free slot, one that has been there last: it may have a connection."""
+        free = self._free
+        index = next((i for i in range(len(free) - 1, -1, -1) if free[i].url == url), 0)
+        free.append(free.pop(index))
+        return free[-1]
 
     def close(self) -> None:
         """End what is in flight without calling back, and close all connections."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dns.rcode
 import pytest
 
+from order_entry_project.config.registry import StaticInstance
 from order_entry_project.preflight import routing as checked
+from tests.dns_server import dns_server, records
 from tests.ports import free_port
 from tests.scripted_server import ScriptedServer, always
 
@@ -70,3 +73,19 @@ def test_a_router_that_does_not_run_is_named(answering, configure, check):
     configure("service_registry", endpoint=answering(entry(f"http://127.0.0.1:{port}")).url)
     failure = check(checked.findings).failure
     assert f"127.0.0.1:{port} cannot be reached" in failure.found
+
+
+def test_of_several_routers_those_that_do_not_answer_are_warnings_while_one_does(answering, configure, check):
+    router, port = answering(b""), free_port()
+    instances = [StaticInstance(endpoint=url) for url in (router.url, f"http://127.0.0.1:{port}")]
+    configure("service_registry", kind="static", instances=instances)
+    warning = check(checked.findings).warning
+    assert f"127.0.0.1:{port} cannot be reached" in warning.found
+
+
+def test_a_name_that_dns_does_not_have_is_told_without_asking_any_registry(configure, check):
+    with dns_server(records(rcode=dns.rcode.NXDOMAIN)) as server:
+        configure("service_registry", kind="dns", dns_name="_{name}._tcp.example", nameserver=server.address)
+        failure = check(checked.findings).failure
+    assert failure.key == "service_registry.router_service"
+    assert "no SRV records _order-router._tcp.example" in failure.found

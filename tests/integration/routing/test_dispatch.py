@@ -1,4 +1,4 @@
-"""Claims given up by a process that stops."""
+"""Claimed orders whose calls fail, and those given up by a process that stops."""
 
 from uuid import uuid4
 
@@ -12,10 +12,14 @@ from routing import claims
 from routing.breaker import Breaker
 from routing.dispatch import Dispatcher
 from routing.fleet import Fleet
+from routing.models import OrderRoute
 from routing.policy import Policy
+from routing.registry import Instance
 from routing.router import RouterClient
 from routing.sql_gate import SqlGate
 from tests.builders import arrival
+from tests.ports import free_port
+from tests.scripted_server import always
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,3 +89,68 @@ def test_where_the_router_ignores_the_key_a_claim_that_ran_out_is_not_forgotten_
     waiting = Order.objects.get(needs_review=True)
     assert (waiting.order_id, waiting.status, waiting.due_at) == ("RAN-OUT", "PENDING_ROUTE", None)
     assert "its claim ran out" in waiting.review_reason
+
+
+@pytest.fixture
+def route(reactor, sql):
+    """Routes one order with a fleet of these instances; its attempts, as (outcome, endpoint)."""
+    clients = []
+
+    def run(*instances, honours_idempotency_key=True):
+        book.place(sql, [arrival("ORD-1")], claim=uuid4(), hold=30, actor="placer")
+        Order.objects.update(claim=None, claimed_until=None)
+        client = RouterClient(reactor, timeout=1, in_flight=1)
+        clients.append(client)
+        fleet = Fleet(lambda: Breaker(failures=10, base=1, cap=30))
+        fleet.update(instances, now=0)
+        policy = Policy(
+            timeout=1, max_retries=3, honours_idempotency_key=honours_idempotency_key, base=0.01, cap=1
+        )
+        dispatcher = Dispatcher(
+            reactor,
+            sql,
+            SqlGate(reactor, sql),
+            client,
+            fleet,
+            policy=policy,
+            publish_in=None,
+            actor="router",
+            on_settled=lambda ended: reactor.stop() if ended else None,
+            passed=lambda _: None,
+        )
+        dispatcher.submit(claims.claim_due(sql, limit=1, hold=30, actor="router"))
+        reactor.run()
+        rows = OrderRoute.objects.order_by("attempt").values_list("outcome", "endpoint")
+        return Order.objects.get().status, list(rows)
+
+    yield run
+    for client in clients:
+        client.close()
+
+
+def test_a_call_that_fails_at_one_router_is_repeated_at_another(route, serve):
+    accepts = serve(always(b'{"route": "LSE"}')).url
+    busy = serve(always(b"", status="503 Busy", headers="Retry-After: 120\r\n")).url
+    refused = f"http://127.0.0.1:{free_port()}"
+    best_first = [Instance(endpoint, priority=n) for n, endpoint in enumerate((refused, busy, accepts))]
+    assert route(*best_first) == (
+        "ROUTED",
+        [("UNREACHABLE", refused), ("UNREACHABLE", busy), ("ACCEPTED", accepts)],
+    )
+
+
+def test_a_call_that_may_have_been_received_goes_to_no_other_router_unless_all_honour_its_key(route, serve):
+    accepts = serve(always(b'{"route": "LSE"}'))
+    drops = serve(lambda line: line.read()).url
+    both = Instance(drops), Instance(accepts.url, priority=1)
+    assert route(*both, honours_idempotency_key=False) == ("PENDING_ROUTE", [("UNKNOWN", drops)])
+    assert accepts.connections == 0
+
+
+def test_a_call_that_may_have_been_received_is_repeated_at_another_router_with_the_same_key(route, serve):
+    accepts = serve(always(b'{"route": "LSE"}'))
+    drops = serve(lambda line: line.read())
+    status, attempts = route(Instance(drops.url), Instance(accepts.url, priority=1))
+    assert (status, attempts) == ("ROUTED", [("UNKNOWN", drops.url), ("ACCEPTED", accepts.url)])
+    keys = {server.requests[0].headers["idempotency-key"] for server in (drops, accepts)}
+    assert keys == {"ORD-1"}

@@ -577,6 +577,14 @@ def test_on_answer_may_close_the_client(serve, make_client, reactor, script):
     assert len(answers) == 1
 
 
+def test_connections_to_several_routers_are_kept_whatever_the_order_of_calls(serve, make_client, ask):
+    servers = [serve(always(ROUTED)) for _ in range(3)]
+    client = make_client(in_flight=3)
+    for number in (0, 1, 2, 0, 2, 1, 1, 0, 2, 2, 1, 0):
+        assert ask(client, servers[number].url).route
+    assert [(len(server.requests), server.connections) for server in servers] == [(4, 1)] * 3
+
+
 def test_many_calls_in_flight_each_get_their_own_answer(simulate, make_client, reactor):
     router = simulate(
         "simulate_router", "--jitter-ms", "20", "--venues", ",".join(f"V{n}" for n in range(40))

@@ -87,3 +87,14 @@ def test_an_order_whose_claim_ran_out_is_called_again_only_where_the_key_is_hono
 def test_the_wait_of_a_parked_order_grows_with_its_attempts_up_to_the_cap():
     longest = [max(POLICY.later(work(attempts=n), "x").due_in for _ in range(50)) for n in (0, 8, 16, 4000)]
     assert longest[0] < longest[1] < longest[2] <= longest[3] <= 300
+
+
+def test_a_wait_that_one_instance_asks_for_is_nothing_to_another():
+    busy = answer(Outcome.UNREACHABLE, retry_after=120.0)
+    here = POLICY.after(work(), busy, now=time.monotonic())
+    elsewhere = POLICY.after(work(), busy, now=time.monotonic(), elsewhere=True)
+    assert isinstance(here, Park)
+    assert here.due_in is not None
+    assert here.due_in >= 120
+    assert isinstance(elsewhere, Retry)
+    assert elsewhere.wait <= 0.1
