@@ -1,12 +1,12 @@
 """What the documentation points to is there."""
 
 import re
-from pathlib import Path
 
 import pytest
+from django.core.management import get_commands, load_command_class
 
-ROOT = Path(__file__).parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+from tests.documented import PAGES, ROOT, management_commands
+
 FOLDERS = "orders", "routing", "consumers", "order_entry_project", "tests", "benchmarks", "deploy", "docs"
 
 links_in = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)").findall
@@ -42,3 +42,19 @@ def test_every_file_it_names_is_there(page):
 def test_every_page_can_be_found_from_the_readme():
     linked = {link.partition("#")[0] for link in links_in((ROOT / "README.md").read_text(encoding="utf-8"))}
     assert {str(page.relative_to(ROOT)) for page in PAGES} - {"README.md"} <= linked
+
+
+def options_of(command):
+    parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+def test_every_command_it_gives_is_there_and_knows_its_options():
+    given = list(management_commands(set(get_commands())))
+    assert len(given) > 40
+    for page, (command, *arguments) in given:
+        assert command in get_commands(), f"{page.name}: {command}"
+        known = options_of(command)
+        for argument in arguments:
+            if argument.startswith("--"):
+                assert argument.partition("=")[0] in known, f"{page.name}: {command} {argument}"
