@@ -126,6 +126,8 @@ class Amqp10Consumer:
         del deliveries
         if self._up:
             self._read()
+            self._depth.on_delivery(self._receiver)
+            self._grant()
 
     def on_refused(self, ended: Ended) -> None:
         self._link.drop(explain(ended, self._queue))

@@ -63,6 +63,17 @@ class Depth:
             else:
                 self._finish(receiver, 0)
 
+    def on_delivery(self, receiver: Any) -> None:
+        """Something has been handed on. Where it took the last credit there is none to give back, and no answer."""
+        spent = receiver is not None and receiver.credit - pn_link_queued(receiver._impl) <= 0  # noqa: SLF001
+        if self._asked and self._by_drain and spent:
+            self._finish(receiver, None)
+
+    def on_read(self, receiver: Any) -> None:
+        """Messages came. Where they took all credit there is no more answer to wait for."""
+        if self._asked and self._by_drain:
+            self._on_drained(receiver)
+
     def reset(self, receiver: Any) -> None:
         """Whatever was being drained is to flow again."""
         receiver.drain_mode = False

@@ -6,6 +6,7 @@
 | message_id, correlation_id | sent as strings; read: string, binary, ulong or uuid, as text | shortstr |
 | content_type | properties.content-type | content_type |
 | headers | application-properties; lists and maps, which those cannot hold, as JSON text | headers |
+| the queue | properties.to, beside the link's target | the routing key |
 | persistent, always | header.durable | delivery_mode 2 |
 | redelivered | header.delivery-count over 0, or not the first to acquire it | redelivered |
 
@@ -49,6 +50,10 @@ class Codec:
     def __init__(self) -> None:
         self._in = proton.Message()
         self._out = proton.Message(durable=True, inferred=True)
+
+    def send_to(self, address: str) -> None:
+        """Every message says so, not its link alone: a queue manager may look for it there."""
+        self._out.address = address
 
     def decode(self, encoded: bytes | bytearray) -> Received:
         """What is no message has its bytes for a body: it is quarantined as what it is."""

@@ -130,6 +130,7 @@ class Amqp10Publisher:
     def _attach(self, engine: Engine) -> None:
         address = self._address(self._queue, engine.is_rabbitmq)
         self._sender = engine.sender(address)
+        self._codec.send_to(address)
         self._attaching = [self._sender]
         if engine.is_rabbitmq:
             self._attaching.append(engine.receiver(address))
