@@ -35,6 +35,11 @@ ROUTABLE: tuple[Status, ...] = tuple(s for s, after in TRANSITIONS.items() if St
 FINAL: frozenset[Status] = frozenset(s for s, after in TRANSITIONS.items() if not after)
 
 
+def in_words(status: str) -> str:
+    """As people say it, amid a sentence."""
+    return str(Status(status).label).lower()
+
+
 def may_become(current: Status, following: Status) -> bool:
     """Whether an order with status `current` may take the status `following`."""
     return following in TRANSITIONS[current]

@@ -21,6 +21,7 @@ from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Now
 
 from orders import audit, halts
+from orders.lifecycle import in_words
 from orders.models import Halt, Order
 from routing import approvals, manual
 from routing.models import BulkAction, BulkActionOrder
@@ -86,7 +87,7 @@ def _foreseen(
     operation: Operation, order: Order, asked: set[str], halted: Sequence[Halt]
 ) -> tuple[Effect, str]:
     if is_done(operation, order):
-        return Effect.UNCHANGED, f"{order.pk} is {order.status} already"
+        return Effect.UNCHANGED, f"{order.pk} is {in_words(order.status)} already"
     if why_not := obstacle(operation, order):
         return Effect.REFUSED, str(why_not)
     if operation is Operation.ROUTE and approvals.is_needed(order):

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, TextChoices
 from django.db.models.functions import Now
 
-from orders.lifecycle import ROUTABLE, Status, may_become, sources_of
+from orders.lifecycle import ROUTABLE, Status, in_words, may_become, sources_of
 from orders.models import Order
 
 
@@ -48,19 +48,30 @@ def is_done(operation: Operation, order: Order) -> bool:
     return operation in _REPEATABLE and order.status == _LEADS_TO[operation]
 
 
+def is_open_to(operation: Operation, order: Order) -> bool:
+    """Whether the operation is one for an order of this status, whoever holds it now."""
+    if operation is Operation.CLEAR_REVIEW:
+        return order.needs_review
+    if operation is Operation.RETRY:
+        return order.status == Status.PENDING_ROUTE
+    return may_become(Status(order.status), _LEADS_TO[operation])
+
+
 def obstacle(operation: Operation, order: Order) -> Refused | None:
     """Why this cannot be done to an order of `with_claims` as it stands; None: it can."""
     following = _LEADS_TO.get(operation)
     if following and not may_become(Status(order.status), following):
-        allowed = " or ".join(sources_of(following))
-        return Refused(f"{order.pk} is {order.status}; only {allowed} orders become {following.value}")
+        allowed = " or ".join(in_words(status) for status in sources_of(following))
+        return Refused(
+            f"{order.pk} is {in_words(order.status)}; only {allowed} orders become {in_words(following)}"
+        )
     if order.status in ROUTABLE and order.claim_is_live:  # type: ignore[attr-defined] # annotated by with_claims()
         return Refused(
             f"{order.pk} is being routed by the machine until {order.claimed_until:%H:%M:%S} UTC",
             claimed_until=order.claimed_until,
         )
     if operation is Operation.RETRY and order.status != Status.PENDING_ROUTE:
-        return Refused(f"{order.pk} is {order.status} and will be routed without being asked for")
+        return Refused(f"{order.pk} is {in_words(order.status)} and will be routed without being asked for")
     if operation is Operation.CLEAR_REVIEW and not order.needs_review:
         return Refused(f"{order.pk} does not wait for a review")
     return None

@@ -13,11 +13,14 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBadRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.template.defaultfilters import truncatechars
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.html import format_html
 from django.views.decorators.http import require_GET
 
-from orders import audit, documents
+from orders import audit
+from orders.admin import amounts
 from orders.admin.export import lines
 from orders.admin.filters import CounterpartyFilter, DaysFilter
 from orders.admin.read_only import ReadOnlyAdmin
@@ -37,9 +40,8 @@ class OrderAdmin(ReadOnlyAdmin):
         "exact_quantity",
         "exact_price",
         "counterparty",
-        "status",
+        "standing",
         "route",
-        "review",
         "created_at",
     )
     list_filter: ClassVar[Any] = (
@@ -78,15 +80,22 @@ class OrderAdmin(ReadOnlyAdmin):
 
     @admin.display(description="quantity")
     def exact_quantity(self, order: Order) -> str:
-        return documents.quantity_text(order.quantity)
+        return amounts.quantity(order.quantity)
 
     @admin.display(description="price")
     def exact_price(self, order: Order) -> str:
-        return documents.price_text(order.price)
+        return amounts.price(order.price)
 
-    @admin.display(description="review")
-    def review(self, order: Order) -> str | None:
-        return f"needed: {order.review_reason}" if order.needs_review else None
+    @admin.display(description="status")
+    def standing(self, order: Order) -> str:
+        if not order.needs_review:
+            return order.get_status_display()
+        return format_html(
+            '{} <span class="console-standing" title="{}">In review: {}</span>',
+            order.get_status_display(),
+            order.review_reason,
+            truncatechars(order.review_reason, 60),
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str

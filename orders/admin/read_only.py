@@ -62,6 +62,11 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
         del request, obj
         return False
 
+    def actions_for(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
+        """Name and text of what can be done to `obj`: all that can be done to the rows of the list."""
+        del obj
+        return [(name, text) for _, name, text in filter(None, self.get_actions(request).values())]
+
     def tables(self, obj: Any) -> list[Table]:
         """What is shown below the fields of `obj`."""
         del obj
@@ -77,8 +82,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
         obj = self.get_object(request, object_id)
         shown = {
             "tables": self.tables(obj) if obj and self.has_view_permission(request, obj) else [],
-            # What can be done to the rows of the list can be done to this one.
-            "actions": [(name, text) for _, name, text in filter(None, self.get_actions(request).values())],
+            "actions": self.actions_for(request, obj) if obj else [],
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
             "show_close": True,
         }

@@ -71,7 +71,7 @@ def _rows(cl: ChangeList, columns: Sequence[Column]) -> Iterator[Row]:
 
 def _column(cl: ChangeList, name: str, header: dict[str, Any]) -> Column:
     direction = ""
-    if header.get("sorted"):
+    if header.get("sorted") and header["sort_priority"] == 1:
         direction = "ascending" if header["ascending"] else "descending"
     sort_by = header["url_primary"] if header["sortable"] else ""
     return Column(name, capfirst(header["text"]), direction, sort_by, _shower(cl, name))

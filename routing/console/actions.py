@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 
 from orders.models import Order
 from routing import bulk
-from routing.operations import Operation, Refused
+from routing.operations import Operation, Refused, is_open_to
 from routing.performing import may
 
 if TYPE_CHECKING:
@@ -22,10 +22,23 @@ else:
     _Admin = object
 
 
+_OPERATIONS = {
+    "route_to_a_venue": Operation.ROUTE,
+    "retry_now": Operation.RETRY,
+    "cancel": Operation.CANCEL,
+    "clear_review": Operation.CLEAR_REVIEW,
+}
+
+
 class OrderActions(_Admin):  # type: ignore[type-arg]
     """For the pages of orders: actions for those who may."""
 
-    actions = ("route_to_a_venue", "retry_now", "cancel", "clear_review")
+    actions = tuple(_OPERATIONS)
+
+    def actions_for(self, request: HttpRequest, obj: Order) -> list[tuple[str, str]]:
+        """On an order's page, those that its state allows."""
+        offered: list[tuple[str, str]] = super().actions_for(request, obj)  # type: ignore[misc] # of ReadOnlyAdmin
+        return [(name, text) for name, text in offered if is_open_to(_OPERATIONS[name], obj)]
 
     def has_route_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Operation.ROUTE)

@@ -15,7 +15,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
-from orders import documents
+from orders.admin import amounts
+from orders.lifecycle import in_words
 from routing import approvals
 from routing.console.forms import ApprovalForm
 from routing.console.own_page import OwnPageAdmin
@@ -54,7 +55,7 @@ class RouteApprovalAdmin(OwnPageAdmin):
 
     @admin.display(description="notional")
     def exact_notional(self, approval: RouteApproval) -> str:
-        return documents.price_text(approval.notional)
+        return amounts.price(approval.notional)
 
     @admin.display(description="waits until")
     def until(self, approval: RouteApproval) -> Any:
@@ -109,10 +110,12 @@ class RouteApprovalAdmin(OwnPageAdmin):
             "title": f"Route of {approval.order_id}",
             "opts": self.opts,
             "approval": approval,
-            "notional": self.exact_notional(approval),
+            "notional": amounts.price(approval.notional),
             "state": approvals.state(approval),
-            "quantity": documents.quantity_text(approval.order.quantity),
-            "price": documents.price_text(approval.order.price),
+            "state_in_words": self.state(approval),
+            "status": in_words(approval.order.status),
+            "quantity": amounts.quantity(approval.order.quantity),
+            "price": amounts.price(approval.order.price),
             "form": form,
             "may_approve": _may_decide(request) and not _is_own(request, approval),
             "may_decline": _may_decide(request) or _is_own(request, approval),

@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
-from orders import documents
+from orders.admin import amounts
 from orders.models import Order
 from routing import bulk
 from routing.console.forms import ReasonForm, form_of, late_venues
@@ -170,8 +170,8 @@ def _summary(counts: Counter[Any], words: dict[Effect, str]) -> str:
 def _row(order: Order, effect: str | None, said: str) -> dict[str, Any]:
     return {
         "order": order,
-        "quantity": documents.quantity_text(order.quantity),
-        "price": documents.price_text(order.price),
+        "quantity": amounts.quantity(order.quantity),
+        "price": amounts.price(order.price),
         "effect": effect,
         "said": said or "not yet",
     }

@@ -88,7 +88,7 @@ def test_a_second_person_approves_and_the_event_names_both(anna, bea):
     approval = ask(anna)
     page = bea.get(WAITING).content.decode()
     assert "P-1" in page
-    assert "14695.50" in page
+    assert "14,695.50" in page
     assert "Approve" in bea.get(f"{WAITING}{approval.pk}/change/").content.decode()
     assert said(decide(bea, approval, remark="checked")) == [("success", "P-1 is routed to NYSE.")]
 
@@ -160,7 +160,7 @@ def test_what_became_of_the_order_otherwise_stands_and_the_approval_is_refused(a
     otherwise()
     assert state() == "OVERTAKEN"
     assert "P-1" not in bea.get(WAITING).content.decode()
-    assert f"P-1 is {status}; only" in decide(bea, approval).content.decode()
+    assert f"P-1 is {status.lower()}; only" in decide(bea, approval).content.decode()
     assert Order.objects.get().route in (None, "LSE")
     assert not AuditEntry.objects.filter(action="route.approve").exists()
 

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from orders.lifecycle import Status
+from orders.lifecycle import Status, in_words
 from orders.models import KeptAnswer, Order, OrderEvent
 from routing.models import OrderRoute, RouteApproval
 from tests.book_rows import claimed, order_in_book, parked_order, routed_order
@@ -126,7 +126,9 @@ def test_an_illegal_transition_is_a_conflict_and_changes_nothing(desk, before, o
         order_in_book("P-1", status=before, due_at=timezone.now())
     told = story()
     problem = problem_of(post(desk, "P-1", operation), 409)
-    assert f"P-1 is {before}" in problem["detail"] or "does not wait for a review" in problem["detail"]
+    assert (
+        f"P-1 is {in_words(before)}" in problem["detail"] or "does not wait for a review" in problem["detail"]
+    )
     assert Order.objects.get().status == before
     assert story() == told
 

@@ -71,7 +71,7 @@ def test_what_would_become_of_each_order_is_shown_before_anything_is_done(operat
     page = choose(operator, "R-1", "C-1", "P-1")
     assert page.context["summary"] == "2 will be refused, 1 will be done"
     assert [row["order"].pk for row in page.context["rows"]][-1] == "P-1"
-    assert "R-1 is ROUTED; only PLACED or PENDING_ROUTE orders become ROUTED" in told(page)["R-1"]
+    assert "R-1 is routed; only placed or pending route orders become routed" in told(page)["R-1"]
     assert "C-1 is being routed by the machine until" in told(page)["C-1"]
     text = page.content.decode()
     assert "Nothing is done yet" in text
@@ -102,7 +102,7 @@ def test_refusals_say_why_and_the_rest_is_done(operator):
     parked_order("P-1")
     page = do(operator, "R-1", "C-1", "P-1")
     assert page.context["summary"] == "2 refused, 1 done"
-    assert "is ROUTED" in told(page)["R-1"]
+    assert "is routed" in told(page)["R-1"]
     assert "until" in told(page)["C-1"]
     assert Order.objects.get(pk="P-1").route == "NYSE"
     assert Order.objects.get(pk="R-1").route == "NASDAQ-EXECUTION-1"
@@ -351,7 +351,7 @@ def test_of_two_people_who_route_the_same_orders_at_once_one_routes_each():
         routed = f"{order_id} is routed to"
         first, second = sorted((answer[order_id] for answer in answers), key=lambda text: routed not in text)
         assert Order.objects.get(pk=order_id).route in first
-        assert "is ROUTED; only" in second
+        assert "is routed; only" in second
         assert OrderRoute.objects.filter(order=order_id).count() == 1
 
 
@@ -375,3 +375,19 @@ def test_a_page_that_is_open_twice_does_nothing_twice(monkeypatch):
     assert bulk.progress(page.context["action"]) == {"DONE": 20}
     for order in Order.objects.all():
         assert order.version == 2
+
+
+@pytest.mark.parametrize(
+    ("order", "offered"),
+    [
+        (lambda: parked_order("A-1"), set(ACTIONS)),
+        (lambda: order_in_book("A-1"), {"route_to_a_venue", "cancel"}),
+        (lambda: routed_order("A-1"), {"cancel"}),
+        (lambda: routed_order("A-1", status="EXECUTED"), set()),
+        (lambda: order_in_book("A-1", status="CANCELED"), set()),
+    ],
+)
+def test_an_order_s_page_offers_what_its_state_allows(operator, order, offered):
+    order()
+    page = operator.get(f"{ORDERS}A-1/change/")
+    assert {name for name, _ in page.context["actions"]} == offered

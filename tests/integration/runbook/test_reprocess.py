@@ -57,10 +57,10 @@ def test_an_order_whose_turn_would_come_later_is_due_at_once_on_record_too(db):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (routed_order, "is ROUTED; only PLACED or PENDING_ROUTE orders become ROUTED."),
-        (lambda: routed_order(status=Status.EXECUTED), "is EXECUTED; only"),
-        (lambda: order_in_book(status=Status.CANCELED), "is CANCELED; only"),
-        (order_in_book, "is PLACED and will be routed without being asked for."),
+        (routed_order, "is routed; only placed or pending route orders become routed."),
+        (lambda: routed_order(status=Status.EXECUTED), "is executed; only"),
+        (lambda: order_in_book(status=Status.CANCELED), "is canceled; only"),
+        (order_in_book, "is placed and will be routed without being asked for."),
         (lambda: parked_order(**claimed()), "is being routed by the machine until"),
     ],
 )
