@@ -1,8 +1,9 @@
 """Redis as the store: a hash per record, its time to live Redis's own.
 
-Note on one script: a batch is one call of one Lua script over all its keys, hence one round trip, and what it
-compares nobody else changes meanwhile. All keys of a script must live on one node, so this is for a single
-Redis (with replicas, if need be), not for a Redis Cluster.
+Note on scripts: a batch is one call of one Lua script over all its keys, hence one round trip, and what it
+compares nobody else changes meanwhile. Reading answers with what there is alone: most marks that are asked for are
+not there, and an answer to each costs the client more than asking. All keys of a script must live on one node, so
+this is for a single Redis (with replicas, if need be), not for a Redis Cluster.
 
 Note on time: connecting and each answer may take half of the timeout, so that a server which hangs anywhere
 costs at most the whole. Nothing is tried twice: the caller has SQL.
@@ -19,13 +20,13 @@ from typing import Any
 import msgspec
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from orders.stores.port import Read, Record, RecordsRefused, StoreUnavailable
+from orders.stores.port import Bins, Read, Record, RecordsRefused, StoreUnavailable
 
-# Each key's record: version, milliseconds to live (0: for ever), then name, value, name, value, … as texts. All of
-# them in one argument: packing thousands of arguments costs the client more than the server's whole work.
+# Each key's record: version, milliseconds to live (0: for ever), bins by name. All of them in one argument: packing
+# thousands of arguments costs the client more than the server's whole work.
 # A key that holds something else than a record is refused, which must not stop its neighbours.
 _WRITE = """
 local refused = {}
@@ -36,11 +37,29 @@ for index, record in ipairs(cmsgpack.unpack(ARGV[1])) do
         refused[#refused + 1] = key .. ': ' .. known.err
     elseif not known or (tonumber(known) or 0) <= version then
         if known then redis.call('DEL', key) end
-        redis.call('HSET', key, unpack(bins))
+        local named = {}
+        for name, value in pairs(bins) do
+            named[#named + 1] = name
+            named[#named + 1] = value
+        end
+        redis.call('HSET', key, unpack(named))
         if ttl > 0 then redis.call('PEXPIRE', key, ttl) end
     end
 end
 return refused
+"""
+# The number of each key that holds a record, and that. A key that holds something else is as good as absent.
+_READ = """
+local found = {}
+for index, key in ipairs(KEYS) do
+    local bins = redis.pcall('HGETALL', key)
+    if bins.err then
+        if string.sub(bins.err, 1, 9) ~= 'WRONGTYPE' then return bins end
+    elseif #bins > 0 then
+        found[#found + 1] = {index, bins}
+    end
+end
+return found
 """
 
 
@@ -81,6 +100,7 @@ class RedisStore:
             options |= {"client_name": "order-entry", "ssl_min_version": ssl.TLSVersion.TLSv1_2}
         self._client = redis.Redis(connection_pool=redis.ConnectionPool.from_url(url, **options))
         self._write = self._client.register_script(_WRITE)
+        self._read = self._client.register_script(_READ)
 
     def write(self, records: Sequence[Record]) -> None:
         if not records:
@@ -95,11 +115,8 @@ class RedisStore:
         if not keys:
             return {}
         with _explained():
-            pipeline = self._client.pipeline(transaction=False)
-            for key in keys:
-                pipeline.hgetall(key)
-            found = pipeline.execute(raise_on_error=False)
-            return {key: bins for key, bins in zip(keys, map(_hash, found), strict=True) if bins}
+            found = self._read(keys=keys)
+        return {keys[number - 1]: dict(zip(bins[::2], bins[1::2], strict=True)) for number, bins in found}
 
     def remove(self, keys: Sequence[str]) -> None:
         if keys:
@@ -119,20 +136,8 @@ class RedisStore:
         self._client.close()
 
 
-def _packed(record: Record) -> tuple[int, int, list[str]]:
-    ttl = 0 if record.ttl is None else record.ttl * 1000
-    bins = [text for name, value in record.stored.items() for text in (name, str(value))]
-    return record.version, ttl, bins
-
-
-def _hash(answer: Any) -> dict[str, str]:
-    """The hash that HGETALL answered; empty where the key holds something else."""
-    if isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE"):
-        return {}
-    if isinstance(answer, Exception):
-        raise answer
-    hash_: dict[str, str] = answer
-    return hash_
+def _packed(record: Record) -> tuple[int, int, Bins]:
+    return record.version, 0 if record.ttl is None else record.ttl * 1000, record.stored
 
 
 @contextmanager
