@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+from pathlib import Path
+
 import pytest
+import yaml
 from django.conf import settings
 from pydantic import ValidationError
 
@@ -133,3 +138,13 @@ def test_a_token_that_would_cross_the_network_in_clear_is_refused_unless_that_is
     Config(service_registry=far, service=Service(plain_text_credentials=True))
     Config(service_registry=far.model_copy(update={"endpoint": "https://consul.internal:8501"}))
     Config(service_registry=far.model_copy(update={"endpoint": "localhost:8500"}))
+
+
+def test_the_examples_of_the_page_about_registries_can_be_used(in_force):
+    page = (Path(__file__).parents[2] / "docs" / "registries.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^    service_registry:\n(?:^      .*\n)+", page, re.MULTILINE)
+    sections = [yaml.safe_load(textwrap.dedent(example))["service_registry"] for example in examples]
+    assert [section["kind"] for section in sections] == ["consul", "static", "dns"]
+    for section in sections:
+        in_force(**section)
+        configured().close()

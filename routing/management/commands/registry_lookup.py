@@ -10,14 +10,11 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from orders.management.runbook import RunbookCommand, cell
-from routing.registry import Instance, Registry, RegistryUnavailable, Service, ServiceUnknown
+from routing.registry import Instance, Registry, RegistryUnavailable, Service
 
 
 class Command(RunbookCommand):
-    help = (
-        "Ask the service registry where a service is. Exit 1 if it knows none that may be called, "
-        "2 if it does not say."
-    )
+    help = "Ask the service registry where a service is. Exit 1 if it names none that may be called."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -27,10 +24,8 @@ class Command(RunbookCommand):
         registry = Registry.from_settings()
         try:
             found = registry.lookup(service or settings.CONFIG.service_registry.router_service)
-        except ServiceUnknown as error:
-            raise CommandError(str(error)) from None
         except RegistryUnavailable as error:
-            raise CommandError(str(error), returncode=2) from None
+            raise CommandError(str(error)) from None
         finally:
             registry.close()
         if options["json"]:
