@@ -117,9 +117,12 @@ class Amqp10Consumer:
             self._listener.on_up()
 
     def on_flow(self, link: Any) -> None:
-        if link == self._receiver and self._up:
-            self._read()
-            self._depth.on_flow(link)
+        if link != self._receiver or not self._up:
+            return
+        self._read()
+        # A listener may have ended this.
+        if self._receiver is not None:
+            self._depth.on_flow(self._receiver)
             self._grant()
 
     def on_deliveries(self, deliveries: list[Any]) -> None:

@@ -69,11 +69,6 @@ class Depth:
         if self._asked and self._by_drain and spent:
             self._finish(receiver, None)
 
-    def on_read(self, receiver: Any) -> None:
-        """Messages came. Where they took all credit there is no more answer to wait for."""
-        if self._asked and self._by_drain:
-            self._on_drained(receiver)
-
     def reset(self, receiver: Any) -> None:
         """Whatever was being drained is to flow again."""
         receiver.drain_mode = False

@@ -136,7 +136,8 @@ class Link:
             self._connection = None
         if self._on_closed is not None:
             on_closed, self._on_closed = self._on_closed, None
-            on_closed()
+            # After the callback by which pika's layer closes the socket.
+            self._reactor.add_callback(on_closed)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

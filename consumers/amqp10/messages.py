@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import proton
+from cproton import pn_message_get_content_type
 
 from consumers.transport import Message
 
@@ -66,7 +67,7 @@ class Codec:
         return Received(
             _body(message.body),
             _id(message.id),
-            message.content_type and str(message.content_type),
+            pn_message_get_content_type(message._msg),  # noqa: SLF001 - proton makes "None" of none
             {str(name): _plain(value) for name, value in properties.items()} if properties else {},
             message.delivery_count > 0 or not message.first_acquirer,
         )
