@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from order_entry_project.embedded.postgres import _binary
+from order_entry_project.embedded.postgres import binary
 from tests.acceptance.system import System, system, wait_until
 from tests.acceptance.test_web import web
 from tests.builders import body
@@ -163,7 +163,7 @@ def sessions(here: Vaulted) -> set[int]:
 def test_commands_log_in_with_what_safeguard_gives(database, tmp_path):
     with vaulted(database, tmp_path) as here:
         # psql comes with the embedded server.
-        here.system.env["PATH"] = f"{_binary('psql').parent}:{here.system.env['PATH']}"
+        here.system.env["PATH"] = f"{binary('psql').parent}:{here.system.env['PATH']}"
         shell = here.system.manage("dbshell", "--", "--tuples-only", "--command", "SELECT current_user")
         assert shell.strip() == here.role.name
         assert FIRST not in here.system.manage("diffsettings")
