@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,8 +24,8 @@ def write(results: Results, options: Options, docs: Path = DOCS) -> list[Path]:
     text, written = page.read_text(encoding="utf-8"), []
     for section in _SECTIONS:
         if section.parts <= set(options.parts):
-            drawn = [draw(results, docs / "images" / name) for name, draw in section.plots.items()]
-            content = _content(results, section.tables, drawn)
+            drawn = [plot.draw(results, docs / "images" / plot.name) for plot in section.plots]
+            content = _content(results, section)
             text = replaced(text, section.name, f"{_origin(results.machine, options)}\n\n{content}")
             written += [page, *drawn]
     page.write_text(text, encoding="utf-8")
@@ -40,9 +40,12 @@ def _origin(machine: Machine, options: Options) -> str:
     )
 
 
-def _content(results: Results, told: Sequence[Tell], drawn: Sequence[Path]) -> str:
-    pictures = [f"![{image.stem}](images/{image.name})" for image in drawn]
-    return "\n\n".join([*(markdown(tell(results)) for tell in told), *pictures])
+class _Plot(NamedTuple):
+    """`alt`: what it shows, for whom it is not shown."""
+
+    name: str
+    alt: str
+    draw: Draw
 
 
 class _Section(NamedTuple):
@@ -51,7 +54,12 @@ class _Section(NamedTuple):
     name: str
     parts: set[str]
     tables: Sequence[Tell]
-    plots: Mapping[str, Draw] = {}
+    plots: Sequence[_Plot] = ()
+
+
+def _content(results: Results, section: _Section) -> str:
+    told = [markdown(tell(results)) for tell in section.tables]
+    return "\n\n".join([*told, *(f"![{plot.alt}](images/{plot.name})" for plot in section.plots)])
 
 
 _SECTIONS = [
@@ -59,11 +67,17 @@ _SECTIONS = [
         "order path",
         {"throughput", "latency", "scaling"},
         [tables.measured_goals, tables.throughput, tables.reckoning, tables.latency, tables.scaling],
-        {"bench-cpu.png": plots.cpu, "bench-latency.png": plots.latency},
+        [
+            _Plot("bench-cpu.png", "CPU per order by component, and orders a second", plots.cpu),
+            _Plot("bench-latency.png", "Latency by rate: p50, p99, p999", plots.latency),
+        ],
     ),
     _Section("sweep", {"sweep"}, [tables.sweep]),
     _Section(
-        "memory", {"memory"}, [tables.measured_goals, tables.memory], {"bench-memory.png": plots.memory}
+        "memory",
+        {"memory"},
+        [tables.measured_goals, tables.memory],
+        [_Plot("bench-memory.png", "Memory over a long run", plots.memory)],
     ),
     _Section("book", {"book"}, [tables.measured_goals, tables.book]),
 ]
