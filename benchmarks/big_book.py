@@ -43,5 +43,7 @@ def fill(connection: psycopg.Connection[Any], orders: int) -> None:
         connection.execute(_ORDERS, {"orders": orders})
         connection.execute(_EVENTS)
         connection.execute(_ROUTES)
-    connection.autocommit = True
+    if not connection.autocommit:
+        connection.commit()
+        connection.autocommit = True
     connection.execute("VACUUM (ANALYZE) orders, order_events, order_routes")
