@@ -18,6 +18,7 @@ from consumers.outbox import Outbox
 from consumers.pipeline import Limits, Pipeline
 from consumers.tally import Tally
 from consumers.transports import make_worker_transport
+from consumers.worker_states import WorkerReports
 from orders import avro, status_cache, tracing
 from orders.sql import Sql
 from orders.stores.choice import open_store
@@ -74,7 +75,8 @@ class Worker:
         self.tally.expect([queue] if queue else config.mq.queues)
         self._reactor = Reactor()
         self._sql = Sql(patience=max(_LEAST_PATIENCE, min(config.router.timeout, config.mq.heartbeat / 4)))
-        gate = SqlGate(self._reactor, self._sql)
+        self._gate = gate = SqlGate(self._reactor, self._sql)
+        self._reports = WorkerReports(self._sql, actor)
         cache_store, mark_store = self._stores()
         self._both_stores = {id(store): store for store in (cache_store, mark_store)}.values()
         self._offsets = Offsets(mark_store, group=config.mq.consumer_group)
@@ -136,6 +138,8 @@ class Worker:
             try:
                 self._reactor.run()
             finally:
+                if self._gate.open:
+                    self._reports.end()
                 self._routing.close()
                 self._sql.close()
                 self._beat()
@@ -177,6 +181,8 @@ class Worker:
         self._routing.dispatcher.flush()
         self._offsets.flush()
         self._beat()
+        if self._gate.open:
+            self._reports.tell()
         if self._once and not found and self._pipeline.idle:
             self._transport.depth(self._stop_if_empty)
         again = swept or self._outbox.behind

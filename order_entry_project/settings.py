@@ -105,7 +105,8 @@ WEB_DATABASE_OPTIONS = {
     "pool": {
         "min_size": min(4, CONFIG.database.pool_size),
         "max_size": CONFIG.database.pool_size,
-        "timeout": CONFIG.database.connection_timeout,
+        # A page says that SQL is away before anyone takes it for hung.
+        "timeout": min(CONFIG.database.connection_timeout, 2.0),
         # Fewer than the threads of gunicorn.conf.py: without SQL the others still say so at once.
         "max_waiting": 5,
         # Seconds until a lost connection is given up and the next request tries anew: the pause between two

@@ -17,11 +17,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from order_entry_project import health
-from order_entry_project.console import history, waiting
+from order_entry_project.console import history, waiting, workers
 from order_entry_project.console.charts import Chart
 from order_entry_project.console.history import Minute, Period
 from order_entry_project.console.history_charts import days_chart, latency_chart, throughput_chart
 from order_entry_project.console.waiting import Waiting
+from order_entry_project.console.workers import Workers
 
 # However many look, the book is asked this often by this process, seconds.
 _FRESH = 3.0
@@ -31,10 +32,7 @@ _STORES = {"aerospike": "cache", "service_registry": "service registry", "mq": "
 
 @dataclass(frozen=True)
 class Router:
-    """How the router has been doing, by what the book has on record of the last minutes' calls.
-
-    Breakers are each worker's own: what they say is in the workers' /metrics.
-    """
+    """How the router has been doing, by what the book has on record of the last minutes' calls."""
 
     routed: int
     refused: int
@@ -57,6 +55,7 @@ class Home:
     halts: Waiting
     components: Mapping[str, bool]
     router: Router
+    workers: Workers | None
     per_second: float | None
     median: float | None
     late: float | None
@@ -107,6 +106,7 @@ def _found(now: datetime) -> Home:
             sum(minute.refused for minute in recent),
             sum(minute.unanswered for minute in recent),
         ),
+        workers=workers.found(),
         per_second=sum(minute.routed for minute in recent) / (60 * len(recent)) if recent else None,
         **_latency(hour),
         charts=[throughput_chart(hour), latency_chart(hour), days_chart(history.last_days(now))],

@@ -19,6 +19,17 @@ from order_entry_project.postgresql.client import DatabaseClient
 from orders.connecting import Connection
 from orders.credentials import CredentialsUnavailable, Login
 
+# Seconds that a connection of the pool has to show that its server is there.
+_SOON = 2.0
+
+
+def _answers_soon(connection: Connection) -> None:
+    patience, connection.patience = connection.patience, _SOON
+    try:
+        ConnectionPool.check_connection(connection)
+    finally:
+        connection.patience = patience
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     client_class = DatabaseClient
@@ -37,6 +48,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if pool is not None and pool.connection_class is not Connection:
             pool.kwargs = lambda: {**self.get_connection_params(), "autocommit": True}
             pool.connection_class = Connection
+            # Django gives it psycopg's own, which waits as long as any statement may take.
+            pool._check = _answers_soon  # noqa: SLF001 - Django leaves no other way
         return pool
 
     def get_connection_params(self) -> dict[str, Any]:

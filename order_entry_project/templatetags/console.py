@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 
+from consumers.models import Reason
 from order_entry_project.console.waiting import Waiting
 
 register = template.Library()
@@ -21,6 +22,12 @@ def waiting_tile(
     """`calls`: any of them needs a person; else only what has waited for long does."""
     urgent = bool(waiting.count) and (calls or waiting.is_late)
     return {"name": name, "title": title, "waiting": waiting, "link": link, "since": since, "urgent": urgent}
+
+
+@register.filter
+def in_words(reason: str) -> str:
+    """Why a message was rejected: such as `bad value`."""
+    return str(Reason(reason).label).lower()
 
 
 @register.filter

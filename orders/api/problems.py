@@ -12,6 +12,8 @@ from django.http import HttpResponse, UnreadablePostError
 from rest_framework.views import exception_handler
 
 MEDIA_TYPE = "application/problem+json"
+SQL_AWAY = "The order book does not answer just now."
+RETRY_AFTER = "2"  # seconds
 _KEPT_HEADERS = ("WWW-Authenticate", "Retry-After")
 
 
@@ -24,8 +26,8 @@ def problem(status: int, detail: str, **members: Any) -> HttpResponse:
 def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """The REST framework's exception handler. None, for what nobody foresaw: logged, and answered 500."""
     if isinstance(error, OperationalError | InterfaceError):
-        answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, "The order book does not answer just now.")
-        answer["Retry-After"] = "2"
+        answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, SQL_AWAY)
+        answer["Retry-After"] = RETRY_AFTER
         return answer
     if isinstance(error, RequestDataTooBig):
         return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than any order may be.")

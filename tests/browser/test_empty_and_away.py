@@ -54,7 +54,7 @@ def test_while_sql_is_away_pages_say_so_and_home_goes_on_by_itself_when_it_is_ba
             re.compile("SQL|does not answer"), timeout=_OUTAGE
         )
         ben.open("orders/order/")
-        expect(ben.page.get_by_role("heading")).to_have_text("Something went wrong")
+        expect(ben.page.get_by_role("heading")).to_have_text("The order book does not answer")
         assert anna.overflow() + ben.overflow() + anna.barriers() + ben.barriers() == []
     expect(anna.page.locator("#freshness")).to_have_text("", timeout=_OUTAGE)
     for visitor in (anna, ben):

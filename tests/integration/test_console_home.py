@@ -10,11 +10,14 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 
-from consumers.models import RejectedMessage
+from consumers.models import RejectedMessage, WorkerState
+from consumers.worker_states import WorkerReports
 from order_entry_project.console import history, home, waiting
 from order_entry_project.console.history import Periods
 from orders import bounded, halts
 from orders.bounded import TooSlow
+from orders.metrics import store_breaker_open
+from orders.sql import Sql
 from routing.models import OrderRoute
 from tests.book_rows import order_in_book, parked_order, routed_order
 
@@ -82,7 +85,7 @@ def test_it_counts_what_waits_and_links_to_it(viewer):
         assert f'href="{link}"' in tile
         assert f">{count}<" in tile
         assert viewer.get(link).status_code == 200
-    assert "bad_value <strong>1</strong>" in page
+    assert "bad value <strong>1</strong>" in page
     assert "lag 2 h" in page
     assert "DEGRADED" in page
 
@@ -194,3 +197,52 @@ def test_the_page_holds_no_script_of_its_own(viewer):
     page = viewer.get("/admin/").content.decode()
     assert "<script>" not in page
     assert "/static/console/home.js" in page
+
+
+class TestWorkers:
+    def test_breakers_are_shown_with_the_number_of_workers_at_which_they_stand_so(self, viewer):
+        WorkerState.objects.bulk_create(
+            [
+                WorkerState(worker="w-1", breakers={"router 10.0.0.1:80": "open", "redis store": "closed"}),
+                WorkerState(worker="w-2", breakers={"router 10.0.0.1:80": "closed", "redis store": "closed"}),
+                WorkerState(
+                    worker="w-3",
+                    breakers={"redis store": "open"},
+                    seen_at=datetime.now(UTC) - timedelta(minutes=2),
+                ),
+            ]
+        )
+        page = " ".join(viewer.get("/admin/").content.decode().split())
+        assert "<strong>router 10.0.0.1:80</strong> breaker closed at 1, open at 1" in page
+        assert "<strong>redis store</strong> breaker closed<" in page
+        assert "<strong>workers</strong> 2" in page
+        assert "1 that has said nothing for a while" in page
+
+    def test_without_any_it_says_so(self, viewer):
+        assert "<strong>workers</strong> 0" in viewer.get("/admin/").content.decode()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_worker_tells_of_itself_what_has_changed_at_once_and_takes_leave(self):
+        sql = Sql(patience=5)
+        reports = WorkerReports(sql, "w-1")
+        gauge = store_breaker_open.labels("told")
+        try:
+            reports.tell()
+            assert WorkerState.objects.get().breakers["told store"] == "closed"
+            seen = WorkerState.objects.get().seen_at
+            reports.tell()
+            assert WorkerState.objects.get().seen_at == seen
+            gauge.set(1)
+            reports.tell()
+            assert WorkerState.objects.get().breakers["told store"] == "open"
+            WorkerState.objects.create(
+                worker="w-0", breakers={}, seen_at=datetime.now(UTC) - timedelta(minutes=11)
+            )
+            gauge.set(0)
+            reports.tell()
+            assert WorkerState.objects.get().worker == "w-1"
+            reports.end()
+            assert not WorkerState.objects.exists()
+        finally:
+            store_breaker_open.remove("told")
+            sql.close()
