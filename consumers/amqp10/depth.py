@@ -2,8 +2,8 @@
 
 Note on draining: a broker that is asked to drain a link sends what it has for its credit and gives the rest of the
 credit back. If there is a rest, all that was in the queue has been sent, before the answer. RabbitMQ 3's plugin fails
-at that (it ends the session, or gives credit back twice), but answers every new credit with the number of messages
-that are ready; as it may hand on the last ones after that answer, it is asked twice.
+at that: it ends the session, or gives credit back twice. But it answers every new credit with the number of messages
+that are ready; before or after it hands on the last ones. So it is waited a while whether any come.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from cproton import pn_link_draining, pn_link_queued
 from routing.reactor import Reactor
 
 _PATIENCE = 5.0  # seconds for an answer
+_A_WHILE = 0.1  # seconds
 
 OnDepth = Callable[[int | None], None]
 
@@ -28,7 +29,7 @@ class Depth:
         self._by_drain = True
         self._waiting: list[OnDepth] = []  # for the next round
         self._asked: list[OnDepth] = []
-        self._answers = 0  # still to come in this round
+        self._answered = self._delivered = False  # anything since the round began
         self._timer: object | None = None
 
     def begin(self, *, by_drain: bool) -> None:
@@ -41,7 +42,7 @@ class Depth:
 
     def ask(self, on_depth: OnDepth, receiver: Any) -> None:
         """Over `receiver`, which consumes; None: there is none, hence no answer."""
-        if receiver is None or receiver.credit - pn_link_queued(receiver._impl) <= 0:  # noqa: SLF001
+        if receiver is None or _credit(receiver) <= 0:
             self._reactor.call_later(0, lambda: on_depth(None))
             return
         self._waiting.append(on_depth)
@@ -50,23 +51,16 @@ class Depth:
 
     def on_flow(self, receiver: Any) -> None:
         """The broker has answered something, and what it sent before has been handed on."""
+        self._answered = True
         if not self._asked:
             receiver.drained()
-        elif self._by_drain:
-            self._on_drained(receiver)
-        elif receiver.available:
-            self._finish(receiver, None)
-        else:
-            self._answers -= 1
-            if self._answers:
-                receiver.flow(1)
-            else:
-                self._finish(receiver, 0)
+        elif self._by_drain and not pn_link_draining(receiver._impl):  # noqa: SLF001 - there is no other way to ask
+            self._finish(receiver, 0 if receiver.drained() else None)
 
     def on_delivery(self, receiver: Any) -> None:
         """Something has been handed on. Where it took the last credit there is none to give back, and no answer."""
-        spent = receiver is not None and receiver.credit - pn_link_queued(receiver._impl) <= 0  # noqa: SLF001
-        if self._asked and self._by_drain and spent:
+        self._delivered = True
+        if self._asked and self._by_drain and receiver is not None and _credit(receiver) <= 0:
             self._finish(receiver, None)
 
     def reset(self, receiver: Any) -> None:
@@ -77,16 +71,19 @@ class Depth:
 
     def _next_round(self, receiver: Any) -> None:
         self._asked, self._waiting = self._waiting, []
-        self._answers = 2
-        self._timer = self._reactor.call_later(_PATIENCE, lambda: self._expire(receiver))
+        self._answered = self._delivered = False
         if self._by_drain:
             receiver.drain_mode = True
+            self._timer = self._reactor.call_later(_PATIENCE, lambda: self._expire(receiver))
         else:
             receiver.flow(1)
+            self._timer = self._reactor.call_later(_A_WHILE, lambda: self._look(receiver))
 
-    def _on_drained(self, receiver: Any) -> None:
-        if not pn_link_draining(receiver._impl):  # noqa: SLF001 - proton has no other way to ask
-            self._finish(receiver, 0 if receiver.drained() else None)
+    def _look(self, receiver: Any) -> None:
+        self._timer = None
+        empty = self._answered and not self._delivered and not receiver.available
+        self._answer(0 if empty else None)
+        self.end()
 
     def _expire(self, receiver: Any) -> None:
         self._timer = None
@@ -94,8 +91,7 @@ class Depth:
         self.end()
 
     def _finish(self, receiver: Any, depth: int | None) -> None:
-        if self._by_drain:
-            receiver.drain_mode = False
+        receiver.drain_mode = False
         self._answer(depth)
         if self._waiting:
             self._next_round(receiver)
@@ -106,6 +102,11 @@ class Depth:
             self._timer = None
         asked, self._asked = self._asked, []
         _tell(asked, depth)
+
+
+def _credit(receiver: Any) -> int:
+    """What the broker may still send, as far as is known here."""
+    return int(receiver.credit) - int(pn_link_queued(receiver._impl))  # noqa: SLF001 - there is no other way to ask
 
 
 def _tell(asked: list[OnDepth], depth: int | None) -> None:

@@ -85,6 +85,7 @@ class Engine:
         self._transport.bind(self._connection)
         self._connection.open()
         self._session: Any = None
+        self._closing = False
 
     def _log_in(self, credentials: Any) -> None:
         sasl = self._transport.sasl()
@@ -129,7 +130,12 @@ class Engine:
             self._session = None
 
     def close(self) -> None:
-        self._connection.close()
+        """The session first: RabbitMQ's plugin drops what it was sent just before its connection is closed."""
+        if self._session is None:
+            self._connection.close()
+        else:
+            self._closing = True
+            self._session.close()
 
     def tick(self, now: float) -> float:
         """Heartbeats, both ways; when this wants to be called next, by the same clock, 0: no matter when."""
@@ -199,7 +205,10 @@ class Engine:
         self._refused(event.link)
 
     def _on_session_close(self, event: Any) -> None:
-        self._refused(event.session)
+        if self._closing:
+            self._connection.close()
+        else:
+            self._refused(event.session)
 
     def _refused(self, endpoint: Any) -> None:
         if not endpoint.state & proton.Endpoint.LOCAL_CLOSED and self.ended is None:
