@@ -8,11 +8,15 @@ go through `Reactor.guard`, which stops the process loudly.
 Note on kept connections: libcurl looks for dead ones only once a second, and would send a request into one
 that the peer has closed since. So each handle keeps a connection of its own, not one of a common pool: then
 it is known which one is next, and a look at its socket before each transfer costs a microsecond.
+
+Note on the timer: libcurl sets its one timer anew with each step of each transfer. The reactor's stays where it is
+unless it would come too late; where it comes too early, it is set again.
 """
 
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +35,10 @@ class Multi:
         self._reactor = reactor
         self._on_done = on_done
         self._watched: set[int] = set()
+        self._looks: dict[int, select.poll] = {}  # by the socket's number
         self._timer: Any = None
+        self._timer_at = 0.0  # monotonic, as the next
+        self._due: float | None = None  # when libcurl wants to be called
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, 1)  # kept, of each handle's own
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, reactor.guard(self._watch))
@@ -48,7 +55,7 @@ class Multi:
     def add(self, handle: pycurl.Curl) -> None:
         """Begin a transfer, on the reactor's next turn."""
         kept = handle.getinfo(pycurl.ACTIVESOCKET)
-        handle.setopt(pycurl.FRESH_CONNECT, kept < 0 or _speaks(kept))
+        handle.setopt(pycurl.FRESH_CONNECT, kept < 0 or self._speaks(kept))
         self._multi.add_handle(handle)
 
     def abort(self, handle: pycurl.Curl) -> None:
@@ -58,7 +65,10 @@ class Multi:
     def close(self) -> None:
         """Close all connections. Aborted transfers call nobody."""
         self._multi.close()
-        self._set_timer(-1)
+        self._due = None
+        if self._timer is not None:
+            self._reactor.remove_timeout(self._timer)
+            self._timer = None
         for fd in self._watched:
             self._reactor.remove_handler(fd)
         self._watched.clear()
@@ -85,17 +95,30 @@ class Multi:
             self._reactor.add_handler(fd, self._on_ready, events)
 
     def _set_timer(self, milliseconds: int) -> None:
-        if self._timer is not None:
-            self._reactor.remove_timeout(self._timer)
-            self._timer = None
-        if milliseconds >= 0:
-            self._timer = self._reactor.call_later(milliseconds / 1000, self._on_timer)
+        if milliseconds < 0:
+            self._due = None
+            return
+        self._due = time.monotonic() + milliseconds / 1000
+        if self._timer is None or self._timer_at > self._due:
+            self._call_at(self._due)
 
     # Called by the reactor.
 
+    def _call_at(self, at: float) -> None:
+        if self._timer is not None:
+            self._reactor.remove_timeout(self._timer)
+        self._timer_at = at
+        self._timer = self._reactor.call_later(max(0.0, at - time.monotonic()), self._on_timer)
+
     def _on_timer(self) -> None:
         self._timer = None
-        self._drive(pycurl.SOCKET_TIMEOUT, 0)
+        if self._due is None:
+            return
+        if self._due > time.monotonic():
+            self._call_at(self._due)
+        else:
+            self._due = None
+            self._drive(pycurl.SOCKET_TIMEOUT, 0)
 
     def _on_ready(self, fd: int, events: int) -> None:
         ready = 0
@@ -119,9 +142,10 @@ class Multi:
         for handle, code, message in ended:
             self._on_done(handle, code, message)
 
-
-def _speaks(fd: int) -> bool:
-    """Whether an idle connection has something to say: that it is closed, in all likelihood."""
-    look = select.poll()
-    look.register(fd, select.POLLIN)
-    return bool(look.poll(0))
+    def _speaks(self, fd: int) -> bool:
+        """Whether an idle connection has something to say: that it is closed, in all likelihood."""
+        look = self._looks.get(fd)
+        if look is None:
+            look = self._looks[fd] = select.poll()
+            look.register(fd, select.POLLIN)
+        return bool(look.poll(0))
