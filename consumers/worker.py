@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -133,6 +134,8 @@ class Worker:
         with self._reactor.on_signals({signal.SIGTERM, signal.SIGINT}, self._on_signal):
             self._check_stores()
             self._routing.start()
+            # What there is by now stays until the end: the collector need not look through it again and again.
+            gc.freeze()
             self._reactor.call_later(self._interval, self._sweep)
             self._reactor.call_later(_TIDY_INTERVAL, self._tidy)
             try:
