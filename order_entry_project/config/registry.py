@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, check_certificates
 from order_entry_project.config.values import Name, Seconds, Section
 from routing.endpoints import checked_endpoint
+from routing.registries.service import MOST_WEIGHT
 
 _SPEAK_HTTP = ("http", "consul", "eureka")
 # Which kinds know what to do with a key; all of them with those that are not named here.
@@ -35,7 +36,7 @@ class StaticInstance(Section):
     weight: int = Field(
         1,
         ge=0,
-        le=65_535,
+        le=MOST_WEIGHT,
         description="Its share of the calls; 0: called only while none with a greater weight works.",
     )
 

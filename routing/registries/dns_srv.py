@@ -1,5 +1,6 @@
 """Kind `dns`: SRV records (RFC 2782), whose priorities and weights are those of the instances.
 
+Where others have a weight, one of weight 0 gets no call at all; the RFC would have it get very few.
 A truncated answer is asked for again by TCP. The names of targets go into the endpoints as they are: what calls
 them resolves them, and TLS is verified against them. Nothing is kept for the records' time to live: the
 resolver that is asked does that.

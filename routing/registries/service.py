@@ -10,6 +10,7 @@ from typing import Protocol
 from routing.endpoints import checked_endpoint
 
 MOST_INSTANCES = 100
+MOST_WEIGHT = 65_535  # as in SRV records
 UP = "UP"
 
 
@@ -108,4 +109,4 @@ def _checked(one: Instance, *, https_only: bool) -> Instance:
     endpoint = checked_endpoint(one.endpoint)
     if https_only and not endpoint.startswith("https:"):
         raise ValueError("expected an https:// endpoint: certificates are configured for it")
-    return Instance(endpoint, max(0, one.weight), one.priority, one.health)
+    return Instance(endpoint, min(max(0, one.weight), MOST_WEIGHT), one.priority, one.health)

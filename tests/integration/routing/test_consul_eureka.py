@@ -112,6 +112,12 @@ def test_an_instance_that_cannot_be_called_spoils_none_that_can(at_consul):
     assert len(found.left_out) == 2
 
 
+def test_a_weight_is_within_bounds_whatever_is_said(at_consul):
+    too_much, too_little = ({"Passing": passing, "Warning": 1} for passing in (10**30, -5))
+    found = at_consul([entry("a", weights=too_much), entry("b", weights=too_little)])
+    assert [one.weight for one in found.instances] == [65_535, 0]
+
+
 def test_more_than_a_hundred_instances_are_not_called(at_consul):
     found = at_consul([entry(f"10.0.{n // 250}.{n % 250}") for n in range(150)])
     assert (len(found.instances), len(found.left_out)) == (100, 50)

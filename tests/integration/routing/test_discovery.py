@@ -104,6 +104,30 @@ def test_the_last_known_endpoint_stays_in_use_while_the_registry_fails(watch, si
     assert "answered 503" in warnings[0]
 
 
+def test_instances_that_come_go_and_change_their_weight_are_followed(watch, simulate):
+    registry = simulate("simulate_registry", "--service", "order-router=http://one:1")
+    router = watch(registry.url)
+    for expected, instances in (
+        (["http://one:1", "http://two:2"], [("http://one:1", 1), ("http://two:2", 1)]),
+        (["http://two:2", "http://one:1"], [("http://one:1", 1), ("http://two:2", 9)]),
+        (["http://two:2"], [("http://two:2", 9)]),
+    ):
+        entry = {"instances": [{"endpoint": endpoint, "weight": weight} for endpoint, weight in instances]}
+        registry.put("/services/order-router", entry).raise_for_status()
+        router.until(lambda expected=expected: router.changes and router.changes[-1] == expected)
+
+
+def test_the_last_known_router_stays_in_use_when_the_registry_forgets_it(watch, serve):
+    def forgets(line):
+        line.read()
+        line.answer(ENTRY)
+        always(b"", status="404 Not Found")(line)
+
+    router = watch(serve(forgets).url)
+    router.until(lambda: router.discovery.current and router.discovery.state == "DOWN")
+    assert router.discovery.current.endpoint == "http://router:8082"
+
+
 def test_a_failure_is_logged_once_however_often_it_comes(watch, serve, caplog):
     server = serve(always(b"", status="404 Not Found"))
     router = watch(server.url)
