@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "order_entry_project.sessions.PresentPeople",
     "orders.accounts.NoteWhoAsks",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -142,7 +142,8 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 UNFOLD = FRAME
 
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 8 * 3600
+# Each session ends by itself earlier, see sessions.py; its row and cookie are of no use afterwards.
+SESSION_COOKIE_AGE = round(CONFIG.console.session_lifetime)
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = CONFIG.api.https_only

@@ -17,3 +17,9 @@ class Console(Section):
     approval_expires_after: Seconds = Field(
         8 * 3600.0, description="How long such a route waits; then it has to be asked for again."
     )
+    session_idle: Seconds = Field(
+        3600.0, description="A person who does nothing in the console for so long is logged out."
+    )
+    session_lifetime: Seconds = Field(
+        8 * 3600.0, description="The longest that a log-in to the console lasts, whatever its person does."
+    )
