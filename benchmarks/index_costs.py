@@ -36,6 +36,7 @@ from tests import builders  # noqa: E402
 BATCH = 200
 ACTOR = "order-entry@host-1:4711"
 
+_AN_HOUR = "BETWEEN now() - interval '5 days' AND now() - interval '5 days' + interval '1 hour'"  # of those filled in
 # The query that each serves, as the service asks it. None: it holds a promise, and is not up for choice.
 QUERIES: dict[str, str | None] = {
     "orders_created_at": "SELECT * FROM orders ORDER BY created_at DESC, order_id LIMIT 101",
@@ -46,8 +47,8 @@ QUERIES: dict[str, str | None] = {
     "orders_due": "SELECT * FROM orders WHERE status = 'PENDING_ROUTE' AND NOT needs_review AND due_at <= now()"
     " ORDER BY due_at LIMIT 100",
     "orders_in_review": "SELECT * FROM orders WHERE needs_review ORDER BY updated_at LIMIT 100",
-    "order_events_at": "SELECT event, count(*) FROM order_events WHERE at > now() - interval '1 hour' GROUP BY 1",
-    "order_routes_decided_at": "SELECT avg(latency_ms) FROM order_routes WHERE decided_at > now() - interval '1 hour'",
+    "order_events_at": f"SELECT event, count(*) FROM order_events WHERE at {_AN_HOUR} GROUP BY 1",
+    "order_routes_decided_at": f"SELECT avg(latency_ms) FROM order_routes WHERE decided_at {_AN_HOUR}",
     "order_routes_unpublished": "SELECT * FROM order_routes WHERE published_at IS NULL AND publish_after <= now()"
     " ORDER BY publish_after LIMIT 100",
     "order_routes_one_accepted": None,
