@@ -9,12 +9,14 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run check test test-browser screenshots test-long test-all chaos bench reference lock clean
+.PHONY: help install install-amqp10 demo run check test test-browser screenshots test-long test-all chaos bench reference lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
 install: .venv/.installed ## make .venv with what the service needs
+
+install-amqp10: .venv/.installed-amqp10 ## the optional package for AMQP 1.0, compiled: IBM MQ needs it
 
 demo: .venv/.installed ## 1,000 sample orders through the whole service, then a table; ends by itself
 	@$(MANAGE) demo
@@ -69,6 +71,7 @@ bench: .venv/.installed-bench ## this service beside a bare floor and FastStream
 lock: .venv/.installed-dev ## after a change in requirements*.txt: versions and hashes of all they bring along
 	$(LOCK) requirements.txt -o requirements.lock
 	$(LOCK) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+	$(LOCK) -c requirements.lock requirements-amqp10.txt -o requirements-amqp10.lock
 	$(LOCK) -c requirements.lock benchmarks/requirements.txt -o benchmarks/requirements.lock
 
 clean: ## remove the data of demo and run, and caches; .venv stays
@@ -86,6 +89,14 @@ $(BIN)/pip:
 .venv/.installed: requirements.lock | $(BIN)/pip
 	@echo "Installing the packages of requirements.txt into .venv ..."
 	@$(PIP) --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.installed-amqp10: requirements-amqp10.lock | .venv/.installed
+	@command -v gcc >/dev/null && $(BIN)/python -c 'import pathlib, sysconfig, sys; \
+	sys.exit(not pathlib.Path(sysconfig.get_paths()["include"], "Python.h").exists())' \
+	|| { echo "It is compiled, and needs a compiler and Python's headers (Debian: apt-get install gcc libc6-dev python3-dev)" >&2; exit 1; }
+	@echo "Compiling the packages of requirements-amqp10.txt into .venv ..."
+	@$(PIP) --require-hashes -r requirements-amqp10.lock
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.lock | $(BIN)/pip

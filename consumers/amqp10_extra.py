@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 _MISSING = (
     "AMQP 1.0 needs the package python-qpid-proton, which is not installed: run `make install-amqp10`. It is compiled, "
-    "which on Debian needs: apt-get install gcc cmake pkg-config python3-dev libssl-dev"
+    "which on Debian needs: apt-get install gcc libc6-dev python3-dev"
 )
 
 
