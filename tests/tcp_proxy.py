@@ -9,19 +9,22 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Self
 
+_FAREWELL = 2.0  # seconds
+
 
 class TcpProxy:
-    """Passes `port` of loopback on to `target`, port of loopback or path of a Unix socket, both ways.
+    """Passes `port` of loopback on to `target`, both ways: port of loopback, host and port, or path of a Unix socket.
 
     `tls`: clients speak TLS with it, and what they say is passed on plainly; another one holds from `accept` on.
     """
 
-    def __init__(self, target: int | str, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, target: int | str | tuple[str, int], *, tls: ssl.SSLContext | None = None) -> None:
         self._target = target
         self.tls = tls
         self.accepted = 0  # connections so far
         self._listening: asyncio.Server
         self._ends: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[Any] | None] = set()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._ready = threading.Event()
         self.port = 0
@@ -66,7 +69,11 @@ class TcpProxy:
         await self._listen()
         self._ready.set()
         await self._ended.wait()
+        self._flowing.set()
         await self._refuse()
+        if self._serving:
+            # Each closes what it has opened.
+            await asyncio.wait(self._serving, timeout=_FAREWELL)
 
     async def _listen(self) -> None:
         self._listening = await asyncio.start_server(
@@ -85,6 +92,14 @@ class TcpProxy:
     async def _serve(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         self._ends.add(near)
         self.accepted += 1
+        task = asyncio.current_task()
+        self._serving.add(task)
+        try:
+            await self._pass_both_ways(reader, near)
+        finally:
+            self._serving.discard(task)
+
+    async def _pass_both_ways(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         try:
             answers, far = await self._reach()
         except OSError:
@@ -103,7 +118,8 @@ class TcpProxy:
     async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if isinstance(self._target, str):
             return await asyncio.open_unix_connection(self._target)
-        return await asyncio.open_connection("127.0.0.1", self._target)
+        host, port = ("127.0.0.1", self._target) if isinstance(self._target, int) else self._target
+        return await asyncio.open_connection(host, port)
 
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with suppress(OSError):

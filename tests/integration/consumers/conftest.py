@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -8,16 +9,32 @@ from tests.integration.consumers.benches import Bench, amqp_bench, embedded_benc
 from tests.servers.postgres import Database
 from tests.servers.rabbitmq import Broker
 
+# The others' tests run with the long ones: what is everyday is to take little time.
+EVERYDAY = ["quorum", "embedded", "strict peer"]
+LONG = ["classic", "AMQP 1.0 at RabbitMQ", "IBM MQ"]
 
-@pytest.fixture(params=["classic", "quorum", "embedded"])
+
+@pytest.fixture(params=[*EVERYDAY, *(pytest.param(name, marks=pytest.mark.long) for name in LONG)])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """A queue at each kind of broker."""
-    if request.param == "embedded":
-        with embedded_bench(request.getfixturevalue("database")) as bench:
-            yield bench
-    else:
-        with amqp_bench(request.getfixturevalue("rabbitmq"), request.param) as bench:
-            yield bench
+    with _bench(request.param, request.getfixturevalue) as made:
+        yield made
+
+
+def _bench(kind: str, fixture) -> AbstractContextManager[Bench]:
+    match kind:
+        case "embedded":
+            return embedded_bench(fixture("database"))
+        case "classic" | "quorum":
+            return amqp_bench(fixture("rabbitmq"), kind)
+    from tests.integration.consumers import amqp10_benches
+
+    match kind:
+        case "strict peer":
+            return amqp10_benches.strict_bench(fixture("strict_peer"))
+        case "IBM MQ":
+            return amqp10_benches.ibm_mq_bench()
+    return amqp10_benches.plugin_bench(fixture("rabbitmq"))
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -15,10 +14,9 @@ import pytest
 from consumers.transport import Message, Outcome
 from consumers.transports import make_transport
 from tests.integration.consumers.benches import Bench
-from tests.integration.consumers.test_transport_contract import numbered
+from tests.integration.consumers.contract.messages import numbered
 from tests.ports import free_port
 from tests.servers.rabbitmq import Broker
-from tests.tcp_proxy import TcpProxy
 
 CONFIRMED, NACKED, RETURNED = Outcome.CONFIRMED, Outcome.NACKED, Outcome.RETURNED
 
@@ -64,17 +62,6 @@ def first_reason(bench: Bench) -> str:
     return consumer.downs[0]
 
 
-def test_a_missing_queue_is_named_and_consumed_from_once_it_is_there(amqp: Bench, direct):
-    amqp.configure(declare=False)
-    direct.queue_delete(amqp.queue)
-    consumer = amqp.unstarted(consume=True)
-    consumer.transport.start(consumer)
-    amqp.loop.until(lambda: len(consumer.downs) == 2)
-    assert consumer.downs[0].endswith(f"queue {amqp.queue} does not exist: create it or set mq.declare")
-    direct.queue_declare(amqp.queue, durable=True, arguments={"x-queue-type": "quorum"})
-    amqp.loop.until(lambda: consumer.ups)
-
-
 def test_a_queue_of_another_type_is_not_declared_over(amqp: Bench):
     amqp.configure(queue_type="classic")
     reason = first_reason(amqp)
@@ -112,25 +99,6 @@ def test_a_queue_deleted_under_the_consumer_is_told_and_declared_again(amqp: Ben
     consumer.await_deliveries(1)
 
 
-def test_each_message_for_a_missing_queue_is_returned(amqp: Bench, direct):
-    amqp.configure(declare=False)
-    publisher = amqp.publisher()
-    direct.queue_delete(amqp.queue)
-    assert publisher.publish(numbered(700)) == [RETURNED] * 700
-    direct.queue_declare(amqp.queue, durable=True)
-    assert publisher.publish(numbered(700)) == [CONFIRMED] * 700
-    assert publisher.downs == []
-
-
-def test_what_a_full_queue_refuses_is_nacked(amqp: Bench, direct):
-    direct.queue_delete(amqp.queue)
-    direct.queue_declare(amqp.queue, arguments={"x-max-length": 3, "x-overflow": "reject-publish"})
-    amqp.configure(declare=False)
-    publisher = amqp.publisher()
-    outcomes = [publisher.publish(numbered(1))[0] for _ in range(5)]
-    assert outcomes == [CONFIRMED] * 3 + [NACKED] * 2
-
-
 def test_messages_are_persistent_and_carry_their_properties(amqp: Bench, direct):
     message = Message(
         b"{}", "the-id", correlation_id="the-cause", content_type="text/json", headers={"a": "b"}
@@ -141,13 +109,6 @@ def test_messages_are_persistent_and_carry_their_properties(amqp: Bench, direct)
     assert properties.delivery_mode == 2
     assert (properties.message_id, properties.correlation_id) == ("the-id", "the-cause")
     assert (properties.content_type, properties.headers["a"]) == ("text/json", "b")
-
-
-def test_properties_that_are_not_utf_8_arrive_readable(amqp: Bench, direct):
-    direct.basic_publish("", amqp.queue, b"", pika.BasicProperties(message_id=b"caf\xe9"))
-    consumer = amqp.consumer()
-    consumer.await_deliveries(1)
-    assert consumer.deliveries[0].message_id == r"caf\xe9"
 
 
 def test_a_consumer_is_named_after_its_group_and_process(amqp: Bench, rabbitmq: Broker):
@@ -228,29 +189,6 @@ def test_a_host_that_takes_no_connection_does_not_hold_up_a_stop(amqp: Bench):
         amqp.loop.turn_for(0.2)
         consumer.stop()
         assert consumer.ups == 0
-
-
-def test_a_broker_that_falls_silent_does_not_hold_up_a_stop(amqp: Bench, rabbitmq: Broker):
-    with TcpProxy(rabbitmq.port) as proxy:
-        amqp.configure(broker_url=f"amqp://127.0.0.1:{proxy.port}")
-        consumer = amqp.consumer()
-        proxy.freeze()
-        began = time.monotonic()
-        consumer.stop()
-        assert time.monotonic() - began < 4
-
-
-@pytest.mark.long
-def test_a_broker_that_falls_silent_is_given_up_for_want_of_heartbeats(amqp: Bench, rabbitmq: Broker):
-    with TcpProxy(rabbitmq.port) as proxy:
-        amqp.configure(broker_url=f"amqp://127.0.0.1:{proxy.port}", heartbeat=4)
-        consumer, publisher = amqp.consumer(), amqp.publisher()
-        proxy.freeze()
-        publisher.send(numbered(3))
-        amqp.loop.until(lambda: consumer.downs and publisher.downs, patience=40)
-        assert [outcome for _, outcome in publisher.outcomes] == [NACKED] * 3
-        proxy.thaw()
-        amqp.loop.until(lambda: consumer.ups == 2 and publisher.ups == 2)
 
 
 def test_an_error_in_a_listener_ends_the_loop_loudly(amqp: Bench):

@@ -17,8 +17,8 @@ from order_entry_project.preflight.finding import Finding
 from order_entry_project.preflight.run import run
 from tests.certificates import both, ending
 from tests.integration.consumers.benches import Bench, amqp_bench
+from tests.integration.consumers.contract.messages import numbered
 from tests.integration.consumers.test_amqp import first_reason
-from tests.integration.consumers.test_transport_contract import numbered
 from tests.ports import free_port
 from tests.servers.rabbitmq import Broker, broker
 

@@ -15,7 +15,7 @@ from consumers import postgres_queue, transports
 from consumers.postgres_session import Session
 from consumers.transport import Message, Outcome
 from tests.integration.consumers.benches import Bench
-from tests.integration.consumers.test_transport_contract import numbered
+from tests.integration.consumers.contract.messages import numbered
 from tests.servers.postgres import Database
 
 CONFIRMED, NACKED = Outcome.CONFIRMED, Outcome.NACKED
@@ -130,27 +130,12 @@ def test_an_idle_consumer_asks_about_once_a_second(embedded: Bench, monkeypatch)
     assert 2 <= len(asked) <= 3
 
 
-@pytest.mark.parametrize("header", ["a\0b", {"nested": ["\0"]}, float("nan"), "\ud800"])
-def test_a_header_postgresql_cannot_hold_is_nacked_alone(embedded: Bench, header):
-    good = numbered(1)[0]
-    bad = Message(b"", "bad", headers={"odd": header})
-    publisher = embedded.publisher()
-    assert publisher.publish([good, bad, good]) == [CONFIRMED, NACKED, CONFIRMED]
-    assert publisher.downs == []
-
-
 def test_a_header_that_only_looks_like_a_nul_is_carried(embedded: Bench):
     header = "\\u0000 and \\\\u0000"
     assert embedded.publisher().publish([Message(b"", "m", headers={"odd": header})]) == [CONFIRMED]
     consumer = embedded.consumer()
     consumer.await_deliveries(1)
     assert consumer.deliveries[0].headers == {"odd": header}
-
-
-def test_more_than_one_statement_holds_is_published(embedded: Bench):
-    messages = [Message(b"x" * 2**20, f"m{number}") for number in range(40)]
-    assert embedded.publisher().publish(messages) == [CONFIRMED] * 40
-    assert embedded.consumer().depth() == 0
 
 
 def test_the_cause_of_a_message_is_kept(embedded: Bench, database: Database):

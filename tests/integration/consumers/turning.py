@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from consumers.transport import Delivery, Message, Outcome, Transport
 from routing.reactor import Reactor
 
 PATIENCE = 20.0
+_POLL = 0.005  # seconds
 
 
 class Loop:
@@ -25,6 +27,13 @@ class Loop:
         )
         self.reactor.run()
         self.reactor.remove_timeout(overdue)
+
+    def poll(self, condition: Callable[[], object], *, patience: float = PATIENCE) -> None:
+        """Turn until `condition()`, which nothing on the loop announces; it is looked at every few milliseconds."""
+        until = time.monotonic() + patience
+        while not condition():
+            assert time.monotonic() < until, f"not so within {patience:g} s"
+            self.turn_for(_POLL)
 
     def turn_for(self, seconds: float) -> None:
         self.reactor.call_later(seconds, self.reactor.stop)
@@ -98,6 +107,12 @@ class Side:
         self.ask_depth()
         self._loop.until(lambda: self.depths)
         return self.depths[0]
+
+    def await_depth_0(self) -> None:
+        """Ask until the answer is 0: until then it may also be None, where a transport cannot count."""
+        until = time.monotonic() + PATIENCE
+        while self.depth() != 0:
+            assert time.monotonic() < until, f"no depth of 0 within {PATIENCE:g} s"
 
     def _on_depth(self, depth: int | None) -> None:
         self.depths.append(depth)

@@ -193,6 +193,14 @@ class Connection(asyncio.Protocol):
             event.session.incoming_capacity = 1 << 26
             event.session.open()
 
+    def _session_closed(self, event: Event) -> None:
+        for link in list(self._links.values()):
+            link.close()
+        self._links.clear()
+        event.session.close()
+        self._sessions -= 1
+        self._broker.wake()
+
     def _link_opened(self, event: Event) -> None:
         link = event.link
         far = link.remote_source if link.is_sender else link.remote_target
@@ -251,6 +259,7 @@ _HANDLERS = {
     Event.CONNECTION_REMOTE_OPEN: Connection._connection_opened,
     Event.CONNECTION_REMOTE_CLOSE: Connection._connection_closed,
     Event.SESSION_REMOTE_OPEN: Connection._session_opened,
+    Event.SESSION_REMOTE_CLOSE: Connection._session_closed,
     Event.LINK_REMOTE_OPEN: Connection._link_opened,
     Event.LINK_REMOTE_CLOSE: Connection._link_closed,
     Event.LINK_REMOTE_DETACH: Connection._link_closed,
