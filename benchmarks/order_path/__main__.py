@@ -16,6 +16,8 @@ from benchmarks.order_path.options import Options
 from benchmarks.order_path.results import Machine, Results
 from benchmarks.order_path.rounds import Rounds
 from benchmarks.order_path.stack import stack
+from order_entry_project.embedded.processes import EmbeddedError
+from tests.servers.unavailable import UnavailableError
 
 _WIDTH = 150  # of tables in a file
 
@@ -24,7 +26,12 @@ def main() -> int:
     chosen = options.parse()
     signal.signal(signal.SIGTERM, _end)
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-    results = measure(chosen, console)
+    try:
+        results = measure(chosen, console)
+    except (EmbeddedError, UnavailableError) as error:
+        raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     report.show(results, chosen, console)
     if chosen.page:
         from benchmarks.order_path import page

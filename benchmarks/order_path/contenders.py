@@ -23,7 +23,7 @@ class Setting(NamedTuple):
 
 
 SPECIFIED = Setting(batch_size=10, in_flight=64)
-TUNED = Setting(batch_size=200, in_flight=128)
+TUNED = Setting(batch_size=200, in_flight=256)
 # What `--only sweep` tries, to find the tuned one.
 SWEPT = [Setting(size, in_flight) for size in (10, 50, 200, 500) for in_flight in (64, 128, 256)]
 

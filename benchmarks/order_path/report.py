@@ -30,7 +30,9 @@ def show(results: Results, options: Options, console: Console) -> None:
     for part in options.parts:
         for table in _TABLES[part]:
             console.print(_rich(table(results)))
-    console.print(_rich(tables.measured_goals(results)))
+    reached = tables.measured_goals(results)
+    if reached.rows:
+        console.print(_rich(reached))
 
 
 def document(results: Results) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def _check(consumers: Consumers, prefix: str, orders: int) -> None:
     with consumers.stack.channel() as channel:
         published = load.depth(channel, ROUTED)
         channel.queue_purge(ROUTED)
-    if routed != orders or published != orders:
+    if routed != orders or published < orders:
         raise RuntimeError(
             f"{consumers.contender.name}: of {orders} orders {routed} are routed in the book, {published} published"
         )

@@ -41,6 +41,8 @@ _POSTGRESQL = {
     "max_wal_size": "4GB",
     # Checkpoints come before the runs, not within them.
     "checkpoint_timeout": "30min",
+    # Nor does a vacuum fall into one run and not into another.
+    "autovacuum_naptime": "1h",
     "shared_preload_libraries": "pg_stat_statements",
     "log_min_messages": "error",
 }
