@@ -10,7 +10,7 @@ _MISSING = (
 )
 
 
-class Amqp10Unavailable(Exception):
+class Amqp10Unavailable(ValueError):
     """The package is not installed; says what to do."""
 
 

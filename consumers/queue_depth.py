@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+
+from consumers import amqp_versions
+from consumers.amqp_versions import Version
 from consumers.transports import make_transport
 from routing.reactor import Reactor
 
 if TYPE_CHECKING:
     from consumers.transport import Delivery
+
+
+_NOT_TOLD = "it is there, but over AMQP 1.0 no broker tells how many messages wait: ask it by its own means"
 
 
 class QueueUnavailable(Exception):
@@ -39,6 +46,8 @@ class _Look:
             self._reactor.close()
 
     def on_up(self) -> None:
+        if amqp_versions.version_of(settings.CONFIG.mq.broker_url) is Version.V1_0:
+            self.reason = _NOT_TOLD
         self._transport.depth(self._leave)
 
     def on_down(self, reason: str, queue: str) -> None:

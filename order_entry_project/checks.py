@@ -7,6 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
 
+from consumers import amqp10_extra, amqp_versions
+from consumers.amqp10_extra import Amqp10Unavailable
+
 _SAFEGUARD_HINTS = {
     "host": "Set it to the appliance's host, as its certificate names it.",
     "client_cert": "Set it to the PEM file of the certificate user that the A2A registration names.",
@@ -36,6 +39,17 @@ def safeguard(**_: Any) -> list[CheckMessage]:
         for name in needed
         if getattr(config.safeguard, name) is None
     ]
+
+
+@register(Tags.compatibility)
+def amqp10(**_: Any) -> list[CheckMessage]:
+    if not amqp_versions.is_given(settings.CONFIG.mq.broker_url):
+        return []
+    try:
+        amqp10_extra.require()
+    except Amqp10Unavailable as error:
+        return [Error(f"mq.broker_url: {error}", id="order_entry.E004")]
+    return []
 
 
 @register(Tags.security, deploy=True)

@@ -15,13 +15,11 @@ from django.conf import settings
 from django.db import Error, connection
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
-from pika import BlockingConnection, ConnectionParameters
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
 import orders.sql
-from consumers.amqp_errors import is_refused_login
-from consumers.amqp_parameters import broker_parameters, credentials_refused
+from consumers.amqp_greeting import greet
 from consumers.models import QueueMessage
 from orders.stores.choice import open_store
 from orders.stores.port import StoreUnavailable
@@ -65,7 +63,7 @@ class Queue(HealthCheck):  # type: ignore[misc]
             if settings.CONFIG.mq.embedded:
                 QueueMessage.objects.exists()
             else:
-                _greet(broker_parameters(purpose="health"))
+                greet(_PATIENCE)
         except (Error, AMQPError, AMQPConnectorException, OSError, ValueError) as error:
             raise ServiceUnavailable(_first_line(error)) from error
         finally:
@@ -106,18 +104,6 @@ class ServiceRegistry(HealthCheck):  # type: ignore[misc]
             raise ServiceUnavailable(_first_line(error)) from error
         finally:
             registry.close()
-
-
-def _greet(brokers: list[ConnectionParameters]) -> None:
-    """Open a connection to one of them, as far as the end of the handshake, and close it."""
-    for broker in brokers:
-        broker.socket_timeout = broker.stack_timeout = _PATIENCE / len(brokers)
-    try:
-        BlockingConnection(brokers).close()
-    except (AMQPError, AMQPConnectorException) as error:
-        if is_refused_login(error):
-            credentials_refused(brokers[0].credentials)
-        raise
 
 
 def _first_line(error: Exception) -> str:

@@ -103,7 +103,16 @@ class Engine:
 
     @property
     def is_rabbitmq(self) -> bool:
-        return bool((self._connection.remote_properties or {}).get(proton.symbol("product")) == _RABBITMQ)
+        return self._said_of_itself("product") == _RABBITMQ
+
+    @property
+    def broker(self) -> str:
+        """What it says it is: product and version, else its container's name."""
+        said = " ".join(filter(None, (self._said_of_itself("product"), self._said_of_itself("version"))))
+        return said or str(self._connection.remote_container)
+
+    def _said_of_itself(self, key: str) -> str:
+        return str((self._connection.remote_properties or {}).get(proton.symbol(key), ""))
 
     def receiver(self, address: str) -> Any:
         link = self._begun().receiver(f"from {address}")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import pika
 
-from consumers.amqp10.engine import Ended, Engine
+from consumers.amqp10.connection import Connection, Side
+from consumers.amqp10.engine import Ended
 from consumers.amqp10.errors import explain, explain_lost, is_refused_login, speaks_0_9_1
-from consumers.amqp10.wire import Wire
 from consumers.amqp_parameters import credentials_refused
 from routing.backoff import delay
 from routing.reactor import Reactor
@@ -20,19 +19,13 @@ logger = logging.getLogger(__name__)
 
 _BASE, _CAP = 0.1, 10.0  # seconds between tries
 _FAREWELL = 2.0  # seconds a broker has to answer our goodbye
-_LEAST_TICK = 0.05  # seconds
 
 Parameters = Callable[[], Sequence[pika.ConnectionParameters]]
 
 
-class Side(Protocol):
-    """What consumes or publishes over the link; see `engine.Owner` for what it is told of an engine."""
+class KeptSide(Side, Protocol):
+    """One that outlives its connections."""
 
-    def on_attachable(self, engine: Engine) -> None: ...
-    def on_link(self, link: Any) -> None: ...
-    def on_flow(self, link: Any) -> None: ...
-    def on_deliveries(self, deliveries: list[Any]) -> None: ...
-    def on_refused(self, ended: Ended) -> None: ...
     def on_lost(self, reason: str) -> None:
         """Once for each session that had begun, and for each try that failed."""
 
@@ -47,7 +40,7 @@ class Link:
         self,
         reactor: Reactor,
         parameters: Parameters,
-        side: Side,
+        side: KeptSide,
         *,
         queue: str,
         purpose: str,
@@ -59,7 +52,7 @@ class Link:
         self._queue = queue
         self._purpose = purpose
         self._on_other_version = on_other_version
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._tries = 0
         self._failures = 0
         self._timer: object | None = None
@@ -101,7 +94,7 @@ class Link:
             return
         host = hosts[self._tries % len(hosts)]
         self._tries += 1
-        self._connection = _Connection(
+        self._connection = Connection(
             self._reactor, host, self._side, purpose=self._purpose, on_over=self._on_over
         )
         self._connection.open()
@@ -138,117 +131,6 @@ class Link:
             on_closed, self._on_closed = self._on_closed, None
             # After the callback by which pika's layer closes the socket.
             self._reactor.add_callback(on_closed)
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._reactor.remove_timeout(self._timer)
-            self._timer = None
-
-
-class _Connection:
-    """A wire and the engine behind it; `on_over(host, why it ended, what became of the wire)` once."""
-
-    def __init__(
-        self,
-        reactor: Reactor,
-        host: pika.ConnectionParameters,
-        side: Side,
-        *,
-        purpose: str,
-        on_over: Callable[[pika.ConnectionParameters, Ended | None, BaseException | None], None],
-    ) -> None:
-        self._reactor = reactor
-        self._host = host
-        self._side = side
-        self._on_over = on_over
-        self._engine = Engine(host, self, purpose=purpose)
-        self._wire = Wire(reactor, host, on_up=self._on_up, on_data=self._on_data, on_lost=self._on_lost)
-        self._up = False
-        self._over = False
-        self._timer: object | None = None
-
-    def open(self) -> None:
-        self._timer = self._reactor.call_later(self._host.stack_timeout, self._not_in_time)
-        self._wire.open()
-
-    def flush(self) -> None:
-        if self._up:
-            self._wire.write(self._engine.output())
-
-    def say_goodbye(self) -> bool:
-        """Whether there is somebody to answer it."""
-        if self._up:
-            self._engine.close()
-            self.flush()
-        return self._up
-
-    def abort(self) -> None:
-        self._over = True
-        self._up = False
-        self._cancel_timer()
-        self._wire.abort()
-
-    def on_open(self) -> None:
-        if not self._over:
-            self._cancel_timer()
-            self._timer = self._reactor.call_later(0, self._tick)
-            self._side.on_attachable(self._engine)
-
-    def on_link(self, link: Any) -> None:
-        if not self._over:
-            self._side.on_link(link)
-
-    def on_flow(self, link: Any) -> None:
-        if not self._over:
-            self._side.on_flow(link)
-
-    def on_deliveries(self, deliveries: list[Any]) -> None:
-        if not self._over:
-            self._side.on_deliveries(deliveries)
-
-    def on_refused(self, ended: Ended) -> None:
-        if not self._over:
-            self._side.on_refused(ended)
-
-    def _on_up(self) -> None:
-        self._up = True
-        self.flush()
-
-    def _on_data(self, data: bytes) -> None:
-        self._engine.receive(data)
-        self._after()
-
-    def _on_lost(self, error: BaseException | None) -> None:
-        if error is None:
-            self._engine.receive_end()
-        self._up = False
-        self._end(self._engine.ended, error)
-
-    def _after(self) -> None:
-        """Send what there is to send; look whether it is over."""
-        self.flush()
-        if self._engine.ended is not None:
-            self._end(self._engine.ended, None)
-
-    def _tick(self) -> None:
-        """Heartbeats. Called as often as they are due, and four times as often as ours are missed."""
-        self._timer = None
-        now = time.monotonic()
-        deadline = self._engine.tick(now)
-        wait = self._host.heartbeat / 4
-        if deadline:
-            wait = min(wait, max(_LEAST_TICK, deadline - now))
-        self._timer = self._reactor.call_later(wait, self._tick)
-        self._after()
-
-    def _not_in_time(self) -> None:
-        self._timer = None
-        self._end(None, TimeoutError(f"the broker has not let us in within {self._host.stack_timeout:g} s"))
-
-    def _end(self, ended: Ended | None, error: BaseException | None) -> None:
-        if not self._over:
-            self.abort()
-            self._on_over(self._host, ended, error)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -18,10 +18,12 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from consumers import amqp_versions
 from consumers.amqp_errors import cause, explain
 from consumers.amqp_parameters import broker_parameters
+from consumers.amqp_versions import Version
 from consumers.models import QueueMessage
-from order_entry_project.preflight import endpoint, queues
+from order_entry_project.preflight import broker10, endpoint, queues
 from order_entry_project.preflight.endpoint import Endpoint
 from order_entry_project.preflight.finding import Finding, Level, failed, first_line, ok
 from order_entry_project.preflight.run import Check
@@ -73,10 +75,17 @@ def _host(host: ConnectionParameters, patience: float) -> Iterator[Finding]:
         if finding.level is Level.FAILED:
             return
     host.socket_timeout = host.stack_timeout = host.blocked_connection_timeout = patience / 2
+    if amqp_versions.version_of(settings.CONFIG.mq.broker_url) is Version.V1_0:
+        yield from broker10.findings(host, patience / 2)
+        return
     try:
         broker = BlockingConnection(host)
     except (AMQPError, AMQPConnectorException, OSError) as error:
-        yield _refused(error, over_tls=tls is not None)
+        over_1_0 = list(broker10.findings(host, patience / 2)) if _is_incompatible(error) else []
+        if any(finding.level is Level.OK for finding in over_1_0):
+            yield from over_1_0
+        else:
+            yield _refused(error, over_tls=tls is not None)
         return
     try:
         yield ok(_URL, f"it lets us in, to the virtual host {host.virtual_host}")
@@ -84,6 +93,11 @@ def _host(host: ConnectionParameters, patience: float) -> Iterator[Finding]:
     finally:
         if broker.is_open:
             broker.close()
+
+
+def _is_incompatible(error: Exception) -> bool:
+    """It may speak AMQP 1.0 only."""
+    return isinstance(cause(error), IncompatibleProtocolError)
 
 
 def _refused(error: Exception, *, over_tls: bool) -> Finding:

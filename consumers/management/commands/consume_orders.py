@@ -17,6 +17,7 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from consumers import supervisor
+from consumers.amqp10_extra import Amqp10Unavailable
 from consumers.pipeline import STEPS
 from consumers.snapshots import Snapshots
 from consumers.supervisor import Task
@@ -58,7 +59,7 @@ class Command(BaseCommand):
                 Worker(queue=queue, passed=passed).run()
             else:
                 self._supervise(processes, queue, passed)
-        except CredentialsUnavailable as error:
+        except (CredentialsUnavailable, Amqp10Unavailable) as error:
             raise CommandError(str(error)) from None
 
     def _supervise(self, processes: int, queue: str | None, passed: Callable[[str], None]) -> None:

@@ -98,6 +98,12 @@ def _ground(*, yes: bool) -> Callable[[Callable[[str], None]], AbstractContextMa
     """Raises `CommandError` where a person should say so first."""
     if config.names_nothing():
         return private_ground
+    if settings.CONFIG.mq.broker_url.startswith("amqp10"):
+        raise CommandError(
+            "mq.broker_url: a proof declares queues of its own, which AMQP 1.0 cannot: prove with amqp:// or the "
+            "embedded queue",
+            returncode=_MISUSED,
+        )
     if yes or config.is_embedded_stack():
         return configured_ground
     database = settings.CONFIG.database
