@@ -27,7 +27,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 BOUNDS = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}"}
 WORDS = {"integer": "whole number", "boolean": "true or false", "string": "text", "object": "mapping"}
 FORMATS = {"path": "path", "ipv4network": "network", "ipv6network": "network"}
-FORMATS["password"] = "secret"  # nosec: B105 - a kind of value
+FORMATS["password"] = "secret"  # noqa: S105 - a kind of value
 
 CONFIGURATION = """# Configuration
 
