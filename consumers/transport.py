@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 if TYPE_CHECKING:
     from orders.tracing import Trace
 
@@ -32,15 +34,14 @@ class Delivery:
     trace: Trace | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One message to send; always persistent."""
 
     body: bytes
     message_id: str
     correlation_id: str | None = None
     content_type: str = "application/json"
-    headers: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, Any] = {}
 
 
 class Outcome(Enum):

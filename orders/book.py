@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import msgspec
 from django.db import transaction
 
 from orders.halts import halted
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from orders.tracing import Trace
 
 
-@dataclass(slots=True, frozen=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """A validated order and the message that brought it."""
 
     order: ValidatedOrder
@@ -66,8 +65,7 @@ SELECT placed_at, version = 2, array_agg(order_id) FROM placed GROUP BY 1, 2
 """  # noqa: S608 - composed of constants
 
 
-@dataclass(slots=True, frozen=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """`halted`: it was parked without a claim, and waits for the halt to end."""
 
     at: datetime

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
@@ -65,8 +64,7 @@ _SUPPORTED = (
 )
 
 
-@dataclass(slots=True, frozen=True)
-class ValidatedOrder:
+class ValidatedOrder(msgspec.Struct, frozen=True):
     """An order's immutable fields.
 
     `quantity`, `price`: exact, with the order book's eight decimals, as SQL gives them back.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
+
+import msgspec
 
 from orders import documents, tracing
 from routing.breaker import State
@@ -30,8 +31,7 @@ _latency = {outcome: router_api_latency_ms.labels(outcome.value) for outcome in 
 _FAILED = (Outcome.UNREACHABLE, Outcome.UNKNOWN)
 
 
-@dataclass(slots=True, frozen=True)
-class _Call:
+class _Call(msgspec.Struct, frozen=True):
     """One under way, begun at `began` (monotonic)."""
 
     id: str

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from orders.lifecycle import ROUTABLE
 from routing.models import Outcome
 from routing.publications import MARK, Publication, marks
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
     from routing.router import Answer
 
 
-@dataclass(slots=True, frozen=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One call, begun at `called` (monotonic), and its answer."""
 
     id: str
@@ -41,8 +42,7 @@ class Parking:
     reason: str
 
 
-@dataclass(slots=True, frozen=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """The state an order was left in: its event number and the time (SQL's)."""
 
     version: int

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from orders import tracing
 from orders.lifecycle import Status
@@ -38,8 +39,7 @@ if TYPE_CHECKING:
 _parked = {whom: orders_parked.labels(whom) for whom in ("machine", "person")}
 
 
-@dataclass(slots=True, frozen=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """How the routing of an order ended. `change` is None where the order was no longer ours.
 
     `released`: it did not end, the claim was given up before a call.

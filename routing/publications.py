@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from orders import tracing
 from orders.documents import Fragments, encode_core
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from orders.tracing import Trace
 
 
-@dataclass(slots=True, frozen=True)
-class Publication:
+class Publication(msgspec.Struct, frozen=True):
     """An accepted attempt whose publication was confirmed at that time (monotonic)."""
 
     id: str
@@ -48,8 +48,7 @@ RETURNING r.id::text, r.route, r.decided_at, o.message_id, o.traceparent, o.orde
 """
 
 
-@dataclass(slots=True, frozen=True)
-class Unpublished:
+class Unpublished(msgspec.Struct, frozen=True):
     """An accepted route that the routed queue has not confirmed."""
 
     id: str

@@ -52,8 +52,7 @@ _OK = HTTPStatus.OK.value
 _DID_NOTHING = frozenset({429, 502, 503})
 
 
-@dataclass(slots=True, frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What became of one call.
 
     `outcome`: ACCEPTED, REFUSED, UNREACHABLE or UNKNOWN, see the module's note.

@@ -7,8 +7,9 @@ and the caller goes on with SQL.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 # What is written: None is the same as leaving the bin out, and `version` is the record's own.
 Bins = Mapping[str, str | int | None]
@@ -24,8 +25,7 @@ class RecordsRefused(StoreUnavailable):
     """The store answers, yet did not take these records; it took the others of the batch."""
 
 
-@dataclass(slots=True, frozen=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """`key` begins with its kind and a colon, bins' names have at most 15 characters.
 
     A lower `version` (0 to 2**53) never overwrites a higher one. `ttl` in seconds, 1 or more; None: for ever.

@@ -1,7 +1,6 @@
 """What PostgreSQL gives back of an order is what came off the wire."""
 
-from dataclasses import replace
-
+import msgspec
 import pytest
 
 from orders.documents import router_body
@@ -45,5 +44,5 @@ def test_the_router_body_of_a_stored_order_is_byte_for_byte_the_one_from_the_wir
             "SELECT %s::numeric(20, 8), %s::numeric(20, 8), %s::timestamptz",
             [order.quantity, order.price, order.created_at],
         ).fetchone()
-    stored = replace(order, quantity=quantity, price=price, created_at=created_at)
+    stored = msgspec.structs.replace(order, quantity=quantity, price=price, created_at=created_at)
     assert router_body(stored) == router_body(order)

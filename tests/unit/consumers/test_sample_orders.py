@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from consumers import token
 from consumers.sample_faults import FAULTS
