@@ -112,6 +112,10 @@ def pages() -> Iterator[Page]:
         "ids of a day, canceled": {"q": first[0][:12], "status__exact": "CANCELED"},
         "all ids, in review": {"q": "ORD-", "needs_review__exact": 1},
         "all ids, pending": {"q": "ORD-", "status__exact": "PENDING_ROUTE"},
+        "all ids, rare counterparty": {"q": "ORD-", "counterparty": rare["counterparty"]},
+        "all ids, common counterparty": {"q": "ORD-", "counterparty": common["counterparty"]},
+        "all ids, unknown counterparty": {"q": "ORD-", "counterparty": "NOBODY"},
+        "all ids, first day, canceled": {"q": "ORD-", "status__exact": "CANCELED", **day},
         "everything at once": {
             "q": common["symbol"],
             "counterparty": rare["counterparty"],

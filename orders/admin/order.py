@@ -103,6 +103,7 @@ class OrderAdmin(ReadOnlyAdmin):
         """By order ids that begin so, a whole counterparty or symbol, whichever of these there are.
 
         Orders by the beginning of their ids come in the order of these: sorted by time, all would have to be found.
+        But those of one counterparty are to be had in the order of time, and few of them may have such an id.
         """
         term = search_term.strip().replace("\0", "")
         if not term:
@@ -110,7 +111,8 @@ class OrderAdmin(ReadOnlyAdmin):
         by_id = Q(order_id__startswith=term)
         if Order.objects.filter(by_id).exists():
             found = queryset.filter(by_id)
-            return (found if ORDER_VAR in request.GET else found.order_by("order_id")), False
+            in_order = ORDER_VAR in request.GET or request.GET.get(CounterpartyFilter.parameter_name)
+            return (found if in_order else found.order_by("order_id")), False
         by_name = [Q(**{name: term}) for name in ("counterparty", "symbol")]
         known = [name for name in by_name if Order.objects.filter(name).exists()]
         return queryset.filter(reduce(or_, known)) if known else queryset.none(), False
