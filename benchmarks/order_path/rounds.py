@@ -74,8 +74,7 @@ class Rounds:
                 yield Step(label, partial(self._try, setting))
 
     def _memory(self) -> Iterator[Step]:
-        for contender in self._options.contenders:
-            yield Step(f"memory: {contender.name}", partial(self._grow, contender))
+        yield Step(f"{self._options.history:,} orders", self._grow)
 
     def _book(self) -> Iterator[Step]:
         size = self._options.book
@@ -116,7 +115,7 @@ class Rounds:
             if not timed.kept_up:
                 self._behind[name] = rate
 
-    def _grow(self, contender: Contender) -> None:
-        orders = max(1, round(self._options.history * contender.share / _MEMORY_STEPS))
-        with running(self._stack, contender, TUNED) as consumers:
+    def _grow(self) -> None:
+        orders = max(1, self._options.history // _MEMORY_STEPS)
+        with running(self._stack, SERVICE, TUNED) as consumers:
             self._results.memory.append(runs.memory(consumers, orders=orders, times=_MEMORY_STEPS))
