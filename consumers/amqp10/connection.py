@@ -107,6 +107,8 @@ class Connection:
     def _after(self) -> None:
         """Send what there is to send; look whether it is over."""
         self.flush()
+        # It may be by what it sends that the engine finds out that it is over.
+        self._engine.notice()
         if self._engine.ended is not None:
             self._end(self._engine.ended, None)
 

@@ -149,7 +149,7 @@ class Engine:
     def tick(self, now: float) -> float:
         """Heartbeats, both ways; when this wants to be called next, by the same clock, 0: no matter when."""
         deadline = float(self._transport.tick(now))
-        self._dispatch()
+        self.notice()
         return deadline
 
     def receive(self, data: bytes) -> None:
@@ -164,7 +164,7 @@ class Engine:
                 view = view[room:]
         except proton.ProtonException:
             self._over(self._transport.condition)
-        self._dispatch()
+        self.notice()
 
     def receive_end(self) -> None:
         """Nothing more will come."""
@@ -172,7 +172,7 @@ class Engine:
             self._transport.close_tail()
         except proton.ProtonException:
             self._over(self._transport.condition)
-        self._dispatch()
+        self.notice()
 
     def output(self) -> bytes:
         """What is to be sent."""
@@ -182,8 +182,8 @@ class Engine:
             self._transport.pop(pending)
         return b"".join(pieces)
 
-    def _dispatch(self) -> None:
-        """Deliveries are handled together, those that came before another event before it."""
+    def notice(self) -> None:
+        """Tell the owner what has happened: of deliveries together, before the next event of another kind."""
         collector = self._collector._impl  # noqa: SLF001 - see the note on cproton
         touched: list[Any] = []
         while not isnull(event := pn_collector_peek(collector)):

@@ -7,6 +7,7 @@ import ssl
 from consumers.amqp10.engine import Ended
 
 NOT_FOUND = "amqp:not-found"
+GONE = (NOT_FOUND, "amqp:resource-deleted")  # what a link's end says of a queue that is not there
 _LOGIN = "amqp:unauthorized-access"
 _FRAMING = "amqp:connection:framing-error"
 _NO_ANSWER = "amqp:resource-limit-exceeded"

@@ -27,6 +27,7 @@ from cproton import pn_message_get_content_type
 
 from consumers.transport import Message
 
+_DESCRIBED = b"\0"  # what every section begins with
 _LONG = range(-(2**63), 2**63)
 
 
@@ -57,15 +58,19 @@ class Codec:
         self._out.address = address
 
     def decode(self, encoded: bytes | bytearray) -> Received:
-        """What is no message has its bytes for a body: it is quarantined as what it is."""
-        message = self._in
+        """What cannot be read as a message has its bytes for a body: it is quarantined as what it is."""
         try:
-            message.decode(encoded)
-        except (proton.ProtonException, ValueError):
+            return self._decode(encoded)
+        except Exception:  # noqa: BLE001 - whatever is sent: it would end each process that it is delivered to
             return Received(bytes(encoded), None, None, {}, redelivered=False)
+
+    def _decode(self, encoded: bytes | bytearray) -> Received:
+        message = self._in
+        message.decode(encoded)
         properties = message.properties
         return Received(
-            _body(message.body),
+            # Proton takes what begins with no section at all for a message without any.
+            _body(message.body) if encoded[:1] == _DESCRIBED else bytes(encoded),
             _id(message.id),
             pn_message_get_content_type(message._msg),  # noqa: SLF001 - proton makes "None" of none
             {str(name): _plain(value) for name, value in properties.items()} if properties else {},

@@ -22,7 +22,7 @@ from cproton import (
 
 from consumers.amqp10.addresses import Address
 from consumers.amqp10.engine import Ended, Engine
-from consumers.amqp10.errors import NOT_FOUND, explain
+from consumers.amqp10.errors import GONE, NOT_FOUND, explain
 from consumers.amqp10.link import Link, Parameters
 from consumers.amqp10.messages import Codec, Unsendable
 from consumers.transport import Message, Outcome
@@ -68,7 +68,8 @@ class Amqp10Publisher:
         self._attaching: list[Any] = []  # links the broker has not answered yet
         self._up = False  # the broker has said whether there is the queue
         self._missing = False
-        self._timer: object | None = None
+        self._attach_timer: object | None = None
+        self._look_timer: object | None = None
         self._tags = count()
         self._unsettled: dict[str, tuple[str, int, OnOutcome]] = {}
         self._heard = 0.0  # when something was last said of them, or when there were none
@@ -171,19 +172,20 @@ class Amqp10Publisher:
         return Outcome.RETURNED if condition and condition.name == NOT_FOUND else Outcome.NACKED
 
     def on_refused(self, ended: Ended) -> None:
-        if ended.name != NOT_FOUND or self._engine is None:
+        if ended.name not in GONE or self._engine is None:
             self._link.drop(explain(ended, self._queue))
             return
         self._engine.end_session()
         self._sender, self._attaching = None, []
         if not self._missing:
             logger.error("messages come back: %s", explain(ended, self._queue))
-        self._timer = self._reactor.call_later(_LOOK_AGAIN, self._attach_again)
+        if self._attach_timer is None:
+            self._attach_timer = self._reactor.call_later(_LOOK_AGAIN, self._attach_again)
         self._attached(missing=True)
         self._answer_all(Outcome.RETURNED)
 
     def _attach_again(self) -> None:
-        self._timer = None
+        self._attach_timer = None
         if self._engine is not None:
             self._attach(self._engine)
             self._link.flush()
@@ -197,12 +199,11 @@ class Amqp10Publisher:
 
     def _look(self) -> None:
         """Whether the broker still answers: it may have stopped reading, which a heartbeat does not tell."""
-        if self._engine is None:
-            return
+        self._look_timer = None
         if self._unsettled and time.monotonic() - self._heard > self._patience:
             self._link.drop(f"the broker has not answered any message for {self._patience:g} s")
         else:
-            self._reactor.call_later(self._patience / 4, self._look)
+            self._look_timer = self._reactor.call_later(self._patience / 4, self._look)
 
     def on_lost(self, reason: str) -> None:
         self._forget_session()
@@ -212,9 +213,10 @@ class Amqp10Publisher:
         self._engine = self._sender = None
         self._attaching = []
         self._up = self._missing = self._refusal_said = False
-        if self._timer is not None:
-            self._reactor.remove_timeout(self._timer)
-            self._timer = None
+        for timer in (self._attach_timer, self._look_timer):
+            if timer is not None:
+                self._reactor.remove_timeout(timer)
+        self._attach_timer = self._look_timer = None
         self._answer_all(Outcome.NACKED)
 
     def _answer_all(self, outcome: Outcome) -> None:
