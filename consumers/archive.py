@@ -28,7 +28,10 @@ ARCHIVED = "(archived)"
 
 @dataclass(slots=True, frozen=True)
 class Kind:
-    """What is archived of a table. `old`: which rows, `%(before)s` being the bound; `remove`: by their `%(ids)s`."""
+    """What is archived of a table. `old`: which rows, `%(before)s` being the bound; `remove`: by their `%(ids)s`.
+
+    Either may name `%(archived)s`, which stands where something was.
+    """
 
     table: str
     old: str
@@ -51,10 +54,10 @@ UNDECIDED = Kind(
 # The row stays: who was asked, when, with what outcome. An order that waits keeps what a person may need to see.
 ROUTER_ANSWERS = Kind(
     "order_routes",
-    f"""decided_at < %(before)s AND error NOT IN ('', '{ARCHIVED}')
+    """decided_at < %(before)s AND error NOT IN ('', %(archived)s)
         AND EXISTS (SELECT FROM orders o WHERE o.order_id = t.order_id AND NOT o.needs_review
                                            AND o.status IN ('ROUTED', 'EXECUTED', 'CANCELED'))""",
-    f"UPDATE order_routes SET error = '{ARCHIVED}' WHERE id = ANY(%(ids)s)",  # noqa: S608 - constants
+    "UPDATE order_routes SET error = %(archived)s WHERE id = ANY(%(ids)s)",
     "UPDATE",
 )
 
@@ -77,7 +80,10 @@ def permitted(kind: Kind) -> bool:
 def count(kind: Kind, before: datetime) -> int:
     """How many rows are old. Reads the whole table."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {kind.table} t WHERE {kind.old}", {"before": before})  # noqa: S608
+        cursor.execute(
+            f"SELECT count(*) FROM {kind.table} t WHERE {kind.old}",  # noqa: S608 - constants
+            {"before": before, "archived": ARCHIVED},
+        )
         return int(cursor.fetchone()[0])
 
 
@@ -103,14 +109,20 @@ def _move(kind: Kind, before: datetime, first: int, file: BinaryIO) -> int:
             f"SELECT t.id, row_to_json(t)::text FROM {kind.table} t"  # noqa: S608 - constants
             f" WHERE t.ctid >= %(first)s::tid AND t.ctid < %(end)s::tid AND {kind.old}"
             " LIMIT %(most)s FOR UPDATE OF t SKIP LOCKED",
-            {"before": before, "first": f"({first},0)", "end": f"({first + _PAGES},0)", "most": BATCH},
+            {
+                "before": before,
+                "archived": ARCHIVED,
+                "first": f"({first},0)",
+                "end": f"({first + _PAGES},0)",
+                "most": BATCH,
+            },
         )
         rows = cursor.fetchall()
         if rows:
             file.write(gzip.compress("".join(f"{text}\n" for _, text in rows).encode()))
             file.flush()
             os.fsync(file.fileno())
-            cursor.execute(kind.remove, {"ids": [row[0] for row in rows]})
+            cursor.execute(kind.remove, {"ids": [row[0] for row in rows], "archived": ARCHIVED})
     return len(rows)
 
 
