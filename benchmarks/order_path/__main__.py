@@ -19,7 +19,7 @@ from benchmarks.order_path.stack import stack
 from order_entry_project.embedded.processes import EmbeddedError
 from tests.servers.unavailable import UnavailableError
 
-_WIDTH = 150  # of tables in a file
+_WIDTH = 220  # of tables in a file
 
 
 def main() -> int:
