@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -25,13 +26,19 @@ class PresentPeople(AuthenticationMiddleware):
         request.user = SimpleLazyObject(lambda: _present(request, user))  # type: ignore[assignment] # stands for it
 
 
+def begin(request: HttpRequest, **_: Any) -> None:
+    """Someone has logged in."""
+    now = time.time()
+    request.session[_PRESENCE] = (now, now)
+
+
 def _present(request: HttpRequest, user: User | AnonymousUser) -> User | AnonymousUser:
     if not user.is_authenticated:
         return user
     now = time.time()
-    began, seen = request.session.get(_PRESENCE, (now, 0.0))
+    began, seen = request.session.get(_PRESENCE, (0.0, 0.0))
     console = settings.CONFIG.console
-    if now - began > console.session_lifetime or (seen and now - seen > console.session_idle):
+    if now - began > console.session_lifetime or now - seen > console.session_idle:
         request.session.flush()
         return AnonymousUser()
     if request.path not in _OF_ITSELF and now - seen > min(_NOTED_EVERY, console.session_idle / 10):
