@@ -13,7 +13,7 @@ from orders.lifecycle import Status
 if TYPE_CHECKING:
     from consumers.batch import Job
     from consumers.quarantine import Rejection
-    from routing.dispatch import Settled
+    from routing.settled import Settled
 
 _logger = logging.getLogger("order_entry")
 

@@ -19,15 +19,14 @@ from uuid import uuid4
 from consumers import batch, metrics, order_log, quarantine
 from consumers.acknowledging import Acknowledging
 from consumers.batch import Batch, Job
+from consumers.concluding import Concluding
 from consumers.models import Reason
 from consumers.placing import Placing
 from consumers.quarantine import Rejection
 from consumers.rate_limit import RateLimit
 from orders import book
-from orders.lifecycle import Status
 from orders.sql import SqlUnavailable
 from routing import claims
-from routing.publications import Unpublished
 
 if TYPE_CHECKING:
     from consumers.idempotency import Idempotency
@@ -37,23 +36,15 @@ if TYPE_CHECKING:
     from consumers.transport import Delivery, Transport
     from orders.sql import Sql
     from orders.status_cache import StatusCache
-    from routing.dispatch import Dispatcher, Settled
+    from routing.dispatch import Dispatcher
     from routing.reactor import Reactor
+    from routing.settled import Settled
     from routing.sql_gate import SqlGate
 
 # Where an order has got to, in order: `passed` is told each when it is done, for a batch.
 STEPS = (
-    "take",
-    "decode",
-    "recall",
-    "place",
-    "cache",
-    "route",
-    "settle",
-    "remember",
-    "publish",
-    "confirm",
-    "acknowledge",
+    *("take", "decode", "recall", "place", "cache", "route"),
+    *("settle", "remember", "publish", "confirm", "acknowledge"),
 )
 
 
@@ -92,7 +83,6 @@ class Pipeline:
         self._transport = transport
         self._sql = sql
         self._gate = gate
-        self._cache = cache
         self._idempotency = idempotency
         self._tally = tally
         self._limits = limits
@@ -107,6 +97,9 @@ class Pipeline:
             publish_grace=limits.publish_grace,
             soon=self._soon,
             passed=passed,
+        )
+        self._concluding = Concluding(
+            cache, idempotency, tally, self._messages, publishes=limits.publishes, passed=passed
         )
         self._placing = Placing(
             sql, cache, hold=limits.hold, tries=limits.max_retries, actor=actor, passed=passed
@@ -124,6 +117,7 @@ class Pipeline:
         """The two parts that call back into this one."""
         self._dispatcher = dispatcher
         self._outbox = outbox
+        self._concluding.attach(outbox)
 
     @property
     def idle(self) -> bool:
@@ -294,51 +288,5 @@ class Pipeline:
     # After routing
 
     def on_settled(self, settled: Sequence[Settled]) -> None:
-        self._remember([end for end in settled if end.change])
-        to_publish: list[Unpublished] = []
-        for end in settled:
-            job: Job | None = end.work.ticket
-            routed = end.change is not None and end.status is Status.ROUTED
-            if routed:
-                self._tally.routed_after(job.arrived if job else None)
-            elif end.change:
-                self._tally.pending += 1
-            if routed and self._limits.publishes:
-                to_publish.append(self._publication(end))
-            elif job and not end.released:
-                self._messages.done(job.delivery, order_log.what_became_of(end))
-        self._publish(to_publish)
-        order_log.settled(settled)
+        self._concluding.conclude(settled)
         self._soon()
-
-    def _remember(self, changed: Sequence[Settled]) -> None:
-        """Cache and idempotency mark: one batch where one store keeps both."""
-        if not changed:
-            return
-        records = [end.record(self._cache) for end in changed]
-        marks = [self._idempotency.record(end.work.order, end.work.message_id) for end in changed]
-        if self._cache.store is self._idempotency.store:
-            self._cache.write(records + marks, [end.work.trace for end in changed])
-        else:
-            self._cache.write(records, [end.work.trace for end in changed])
-            self._idempotency.write(marks)
-        self._passed("remember")
-
-    def _publication(self, end: Settled) -> Unpublished:
-        """What to publish of a routed order; its message is acknowledged when that is answered."""
-        order_id = end.work.order.order_id
-        if end.attempt_id is None or end.route is None or end.change is None:
-            raise AssertionError(f"order {order_id} is routed without a route")
-        if end.work.ticket:
-            self._messages.after_publication(end.attempt_id, end.work.ticket.delivery)
-        work = end.work
-        return Unpublished(
-            end.attempt_id, end.route, end.change.at, work.message_id, order_id, work.core, work.trace
-        )
-
-    def _publish(self, routes: list[Unpublished]) -> None:
-        if not routes:
-            return
-        self._outbox.publish(routes, self._messages.on_published)
-        self._messages.published_soon([route.id for route in routes])
-        self._passed("publish")

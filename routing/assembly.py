@@ -11,7 +11,7 @@ from django.conf import settings
 from orders.tls import TlsFiles
 from routing.breaker import Breaker
 from routing.discovery import Discovery
-from routing.dispatch import Dispatcher, Settled
+from routing.dispatch import Dispatcher
 from routing.fleet import Fleet
 from routing.limits import Limits
 from routing.measuring import OPENNESS
@@ -20,6 +20,7 @@ from routing.policy import Policy
 from routing.registry import Registry
 from routing.router import RouterClient
 from routing.screening import Screening
+from routing.settled import Settled
 
 if TYPE_CHECKING:
     from orders.sql import Sql

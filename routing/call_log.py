@@ -6,8 +6,6 @@ import logging
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from orders import documents
-
 if TYPE_CHECKING:
     from routing.decisions import Attempt
 
@@ -31,7 +29,7 @@ def _line(attempt: Attempt) -> dict[str, Any]:
         "attempt": work.attempts + work.tries,
         "endpoint": attempt.endpoint,
         "idempotencyKey": work.idempotency_key,
-        "request": documents.router_body(work.core).decode(),
+        "request": work.request.decode(),
         "http_status": answer.http_status,
         "route": answer.route,
         "error": answer.error,

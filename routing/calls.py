@@ -99,6 +99,7 @@ class Calls:
         endpoint = target.endpoint
         self.in_flight += 1
         work.tries += 1
+        work.request = work.request or documents.router_body(work.core)
         trace = work.trace
         span = (
             tracing.begin("Router Call", trace, _asked(work, endpoint)) if trace and trace.sampled else None
@@ -106,7 +107,7 @@ class Calls:
         parent = span or trace
         self._router.post(
             endpoint,
-            documents.router_body(work.core),
+            work.request,
             idempotency_key=work.idempotency_key,
             traceparent=parent.traceparent if parent else None,
             on_answer=partial(self._answered, _Call(self._new_id(), work, target, now, span)),

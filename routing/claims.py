@@ -48,6 +48,7 @@ class Claimed:
     trace: Trace | None = None
     ledger: Ledger | None = None  # of an order that was placed by this process
     core: Fragments = field(init=False)  # encoded once for all documents of the order
+    request: bytes = b""  # what the router was asked, from the first call on
 
     def __post_init__(self) -> None:
         self.core = encode_core(self.order)

@@ -12,23 +12,20 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from orders import tracing
 from orders.lifecycle import Status
 from orders.sql import SqlUnavailable
 from routing import call_log, claims, decisions, publications
 from routing.calls import Calls
-from routing.decisions import Attempt, Change, Parking
+from routing.decisions import Attempt, Parking
 from routing.metrics import orders_parked, orders_routed
 from routing.models import Outcome
 from routing.policy import Policy, Retry
 from routing.publications import Publication
+from routing.settled import Settled
 
 if TYPE_CHECKING:
     from orders.sql import Sql
-    from orders.status_cache import StatusCache
-    from orders.stores.port import Record
     from routing.claims import Claimed
     from routing.fleet import Fleet
     from routing.reactor import Reactor
@@ -37,35 +34,6 @@ if TYPE_CHECKING:
     from routing.sql_gate import SqlGate
 
 _parked = {whom: orders_parked.labels(whom) for whom in ("machine", "person")}
-
-
-class Settled(msgspec.Struct, frozen=True):
-    """How the routing of an order ended. `change` is None where the order was no longer ours.
-
-    `released`: it did not end, the claim was given up before a call.
-    """
-
-    work: Claimed
-    status: Status
-    change: Change | None
-    attempt_id: str | None = None
-    route: str | None = None
-    released: bool = False
-
-    def record(self, cache: StatusCache) -> Record:
-        """The cache's record of the state it was left in; only where it has changed."""
-        if self.change is None:
-            raise ValueError(f"order {self.work.order.order_id} was not changed")
-        return cache.record(
-            self.work.order,
-            self.work.core,
-            status=self.status,
-            route=self.route,
-            version=self.change.version,
-            updated_at=self.change.at,
-            routed_at=self.change.at if self.status is Status.ROUTED else None,
-            written_at=self.change.at,
-        )
 
 
 class Dispatcher:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from routing.models import OrderRoute
@@ -18,8 +19,7 @@ _NOTED = (
 )
 
 
-@dataclass(slots=True, frozen=True)
-class Ledger:
+class Ledger(msgspec.Struct, frozen=True):
     """Milliseconds from the arrival of an order's message; `ready`: when it could be called for, monotonic seconds."""
 
     wait: float

@@ -17,8 +17,8 @@ from orders.stores.choice import open_store
 from routing import claims
 from routing.assembly import Routing
 from routing.claims import Waiting
-from routing.dispatch import Settled
 from routing.reactor import Reactor
+from routing.settled import Settled
 from routing.sql_gate import SqlGate
 from routing.stop_signals import StopSignals
 

@@ -25,8 +25,8 @@ from orders.lifecycle import Status
 from orders.stores.postgresql import PostgresStore
 from routing import decisions, publications
 from routing.claims import Claimed
-from routing.dispatch import Settled
 from routing.publications import Publication
+from routing.settled import Settled
 from tests.builders import attempt, body, far_deadline
 
 A = Sent("m-a", body("ORD-A", note="as is"))
