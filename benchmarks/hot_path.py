@@ -1,8 +1,9 @@
-"""Where the microseconds of an order go: `python -m benchmarks.hot_path [--orders 20000] [--folder /var/tmp]`.
+"""Where the microseconds of an order go: `python -m benchmarks.hot_path [--orders 20000] [--page]`.
 
 Runs one real worker, everything on, on the private stack of `make bench`, and charges the CPU time of its thread to the
 piece that uses it: functions of each piece are wrapped, and a piece is charged what it uses less what others use
-within it. What the wrapping itself costs is measured and taken off. Prints a table of µs per order.
+within it. What the wrapping itself costs is measured and taken off. Prints a table of µs per order, and with `--page`
+puts it into docs/performance.md.
 """
 # ruff: noqa: T201 - it is a report
 
@@ -22,6 +23,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+_PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 _WARM_UP = 2_000  # orders, not counted
 _REST = "event loop, pipeline, dispatcher: what is in nothing below"
 # What is charged to each piece: module, function.
@@ -177,10 +179,11 @@ def measure(folder: Path, orders: int) -> dict[str, float]:
     with stack(folder) as running:
         running.create_database(books.SERVICE)
         load.fill(running, "HOT", _WARM_UP + orders)
-        tuned = {"ORDER_ENTRY__MQ__BATCH_SIZE": "200", "ORDER_ENTRY__SERVICE__RATE_LIMIT": "1000000"}
+        settings = {"MQ__BATCH_SIZE": "200", "ROUTER__IN_FLIGHT": "256", "SERVICE__RATE_LIMIT": "1000000"}
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.hot_path", "--work"],
-            env=running.env(books.SERVICE) | tuned,
+            env=running.env(books.SERVICE)
+            | {f"ORDER_ENTRY__{name}": value for name, value in settings.items()},
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -194,16 +197,26 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=20_000)
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on a disk, for the stack")  # noqa: S108 - a folder of its own is made there
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--page", action="store_true", help="put the table into docs/performance.md")
     chosen = parser.parse_args()
     if chosen.work:
         work()
         return
-    table = measure(chosen.folder, chosen.orders)
-    whole = sum(table.values())
-    print("| piece | µs per order | share |\n|---|---|---|")
-    for piece, spent in sorted(table.items(), key=lambda row: -row[1]):
-        print(f"| {piece} | {spent:.1f} | {100 * spent / whole:.0f} % |")
-    print(f"| **sum** | **{whole:.0f}** | |")
+    table = _table(measure(chosen.folder, chosen.orders))
+    print(table)
+    if chosen.page:
+        from benchmarks.order_path.markdown import replaced
+
+        text = _PAGE.read_text(encoding="utf-8")
+        _PAGE.write_text(replaced(text, "hot path", table), encoding="utf-8")
+
+
+def _table(pieces: dict[str, float]) -> str:
+    whole = sum(pieces.values())
+    lines = ["| piece | µs per order | share |", "|---|---:|---:|"]
+    for piece, spent in sorted(pieces.items(), key=lambda row: -row[1]):
+        lines.append(f"| {piece} | {spent:.1f} | {100 * spent / whole:.0f} % |")
+    return "\n".join([*lines, f"| **sum** | **{whole:.0f}** | |"])
 
 
 if __name__ == "__main__":
