@@ -42,4 +42,6 @@ def explain_lost(error: BaseException | None) -> str:
     if isinstance(error, ssl.SSLError) and "ALERT" in str(error).upper():
         # In TLS 1.3 our side of the handshake is done before the broker looks at the certificate.
         return f"the broker does not let our certificate in ({error})"
+    if isinstance(error, ssl.SSLEOFError):
+        return "the broker closed the connection without a word: if it never stood, our certificate may not be let in"
     return f"{type(error).__name__}: {error}".rstrip(": ")
