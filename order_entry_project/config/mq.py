@@ -97,7 +97,10 @@ class Mq(Section):
     @field_validator("address")
     @classmethod
     def _names_the_queue(cls, value: str | None) -> str | None:
-        if value is not None and value.replace("{queue}", "", 1).count("{") + value.count("{queue}") != 1:
+        if value is None:
+            return value
+        before, name, after = value.partition("{queue}")
+        if not name or set("{}") & set(before + after):
             raise ValueError("expected {queue} in it, once, and no other braces: /amq/queue/{queue}")
         return value
 

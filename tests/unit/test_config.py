@@ -114,6 +114,16 @@ def test_the_environment_overrides_the_file_key_by_key(load):
             r"lookup_interval: expected a duration such as .*got 'soon'",
         ),
         ("mq:\n  broker_url: http://x\n", "mq.broker_url: expected a URL that begins with"),
+        ("mq:\n  address: /queue/{name}\n", "mq.address: expected {queue} in it, once"),
+        ("mq:\n  address: '{queue}{queue}'\n", "mq.address: expected {queue} in it, once"),
+        (
+            "mq:\n  broker_url: amqp10://x\n  declare: true\n",
+            "mq: queue_type stream and declare go with an amqp",
+        ),
+        (
+            "mq:\n  broker_url: amqp10s://x\n  queue_type: stream\n",
+            "mq: queue_type stream and declare go with",
+        ),
         (
             "mq:\n  producer_queue: TRADE.VALIDATED.ORDERS\n",
             "mq: producer_queue must differ from consumer_queue",
