@@ -26,6 +26,7 @@ _CONFIG = settings.CONFIG
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos-seed", type=int, help="repeats the faults and messages of a chaos run")
+    parser.addoption("--chaos-amqp10", action="store_true", help="the long chaos run speaks AMQP 1.0")
     parser.addoption("--pictures", help="the folder for the pictures of the console's documentation")
 
 

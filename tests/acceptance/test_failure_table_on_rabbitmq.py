@@ -17,14 +17,27 @@ from tests.tcp_proxy import TcpProxy
 KIND = "classic"
 
 
+@pytest.fixture(scope="module", params=["amqp", pytest.param("amqp10", marks=pytest.mark.long)])
+def scheme(request):
+    """The protocol the workers speak; the tests themselves speak 0-9-1."""
+    return request.param
+
+
+def speaking(scheme, rabbitmq):
+    """Over AMQP 1.0 no queue can be declared."""
+    url = f"{scheme}://guest:guest@127.0.0.1:{rabbitmq.port}"
+    return {"MQ__BROKER_URL": url, "MQ__DECLARE": str(scheme == "amqp").lower()}
+
+
 @pytest.fixture(scope="module")
-def shared(postgresql, rabbitmq, tmp_path_factory):
+def shared(postgresql, rabbitmq, tmp_path_factory, scheme):
     folder = tmp_path_factory.mktemp("failures")
     with (
         fresh_database(postgresql) as database,
         system(database, folder, broker=rabbitmq.url, queue_type=KIND) as made,
+        made.configured(**speaking(scheme, rabbitmq)) as spoken,
     ):
-        yield made
+        yield spoken
 
 
 @pytest.fixture
@@ -77,15 +90,18 @@ def sql_server(folder):
 
 
 @pytest.fixture
-def sql_of_its_own(tmp_path, rabbitmq):
+def sql_of_its_own(tmp_path, rabbitmq, scheme):
     """A system whose SQL is not running yet; `sql_server(its folder)` starts it."""
     with sql_server(tmp_path) as database:
         with psycopg.connect(host=database.host, user=USER, dbname="postgres", autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {database.name}")
         env = {**os.environ, **database.env}
         subprocess.run([*MANAGE, "migrate", "--verbosity=0", "--skip-checks"], env=env, check=True)
-    with system(database, tmp_path, broker=rabbitmq.url, queue_type=KIND) as made:
-        yield made
+    with (
+        system(database, tmp_path, broker=rabbitmq.url, queue_type=KIND) as made,
+        made.configured(**speaking(scheme, rabbitmq)) as spoken,
+    ):
+        yield spoken
 
 
 def test_while_sql_is_down_nothing_is_acknowledged_and_all_is_done_when_it_is_back(sql_of_its_own, rabbitmq):
@@ -169,7 +185,9 @@ def test_a_message_that_kills_the_process_is_quarantined_and_its_neighbours_go_o
 # The broker
 
 
-def test_a_full_routed_queue_stops_nobody_and_gets_what_it_refused_when_there_is_room(on_rabbitmq):
+def test_a_full_routed_queue_stops_nobody_and_gets_what_it_refused_when_there_is_room(on_rabbitmq, scheme):
+    if scheme == "amqp10":
+        pytest.skip("of a full queue RabbitMQ's plugin says nothing: the contract has it at the strict peer")
     full = {"x-queue-type": KIND, "x-max-length": 5, "x-overflow": "reject-publish"}
     with (
         on_rabbitmq.channel() as channel,
@@ -187,12 +205,12 @@ def test_a_full_routed_queue_stops_nobody_and_gets_what_it_refused_when_there_is
         worker.stop(30)
 
 
-def test_a_broken_line_to_the_broker_costs_no_order_and_no_second_call(on_rabbitmq, rabbitmq):
+def test_a_broken_line_to_the_broker_costs_no_order_and_no_second_call(on_rabbitmq, rabbitmq, scheme):
     order_ids = numbered("CUT", 300)
     with (
         TcpProxy(rabbitmq.port) as proxy,
         on_rabbitmq.configured(
-            MQ__BROKER_URL=f"amqp://127.0.0.1:{proxy.port}", MQ__REPUBLISH_AFTER="1s"
+            MQ__BROKER_URL=f"{scheme}://guest:guest@127.0.0.1:{proxy.port}", MQ__REPUBLISH_AFTER="1s"
         ) as made,
     ):
         made.router.turn(latency_ms=100)

@@ -16,6 +16,7 @@ from order_entry_project.proof.crash import Case, run_cases
 from order_entry_project.proof.ground import Server, prepared_ground
 from tests.acceptance.embedded_stack import environment
 from tests.acceptance.system import MANAGE, ROOT
+from tests.integration.consumers.benches import configuring
 
 PROOFS = "SELECT datname FROM pg_database WHERE datname LIKE 'order_entry_proof_%'"
 
@@ -129,6 +130,15 @@ def test_a_broker_that_cannot_be_reached_is_said(on_rabbitmq):
 
 
 @pytest.mark.long
+def test_a_broker_that_makes_no_queues_is_said(on_rabbitmq, strict_peer):
+    over_amqp10 = on_rabbitmq | {"ORDER_ENTRY__MQ__BROKER_URL": strict_peer.url}
+    done = prove(over_amqp10, "--yes", "--crash-at", "take")
+    assert done.returncode == 2
+    assert "AMQP 1.0" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.long
 def test_workers_that_cannot_work_are_findings(on_rabbitmq):
     broken = {**on_rabbitmq, "ORDER_ENTRY__MQ__AVRO_SCHEMAS": "/nowhere"}
     done = prove(broken, "--crash-at", "take", "--yes", "--json")
@@ -141,11 +151,35 @@ def test_workers_that_cannot_work_are_findings(on_rabbitmq):
     assert json.loads(done.stdout)["findings"] == done.stderr.count("Killed at take over ")
 
 
+def of(database):
+    return Server({"host": database.host, "user": USER, "dbname": database.name})
+
+
 @pytest.fixture
 def ground(database, tmp_path):
-    server = Server({"host": database.host, "user": USER, "dbname": database.name})
-    with prepared_ground(lambda _: None, server, tmp_path, database.env) as made:
+    with prepared_ground(lambda _: None, of(database), tmp_path, database.env) as made:
         yield made
+
+
+@pytest.mark.long
+def test_all_promises_are_kept_whatever_step_a_worker_is_killed_at_over_amqp_1_0(
+    database, rabbitmq, tmp_path, monkeypatch
+):
+    """The proof makes its queues over the one protocol, the workers speak the other."""
+    configuring(monkeypatch)(broker_url=rabbitmq.url)
+    env = database.env | {"ORDER_ENTRY__MQ__BROKER_URL": rabbitmq.amqp10_url}
+    cases = [
+        Case(step, killed, messages)
+        for step in STEPS
+        for killed, messages in (
+            ("a single order", ledger.single),
+            ("a batch of 30", lambda prefix: ledger.mixed(30, prefix)),
+        )
+    ]
+    with prepared_ground(lambda _: None, of(database), tmp_path, env) as ground:
+        done = list(run_cases(ground, cases, at_once=4))
+    assert len(done) == 2 * len(STEPS)
+    assert [(case.step, case.killed, case.findings) for case in done if case.findings] == []
 
 
 FORGETFUL = """

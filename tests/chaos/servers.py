@@ -16,7 +16,7 @@ from order_entry_project.embedded.processes import Child
 from tests.acceptance.system import MANAGE, wait_until
 from tests.servers.binaries import installed
 from tests.servers.postgres import Database
-from tests.servers.rabbitmq import Broker, broker
+from tests.servers.rabbitmq import AMQP10, Broker, broker
 
 _DATABASE = "chaos"
 # The data need not outlive the machine, only the server.
@@ -83,7 +83,7 @@ class Postgres:
 
 
 class RabbitMQ:
-    """A broker that can be killed and started again; `url` stays."""
+    """A broker that can be killed and started again; `url` stays, and `amqp10_url`, of the other protocol."""
 
     def __init__(self, made: Broker, folder: Path, stack: ExitStack) -> None:
         self._made = made
@@ -91,12 +91,13 @@ class RabbitMQ:
         self._log = folder / "rabbitmq.log"
         self._stack = stack
         self.url = made.url
+        self.amqp10_url = made.amqp10_url
 
     @classmethod
     @contextmanager
     def running(cls, folder: Path) -> Iterator[RabbitMQ]:
         with ExitStack() as stack:
-            yield cls(Broker(**stack.enter_context(broker(folder))), folder, stack)
+            yield cls(Broker(**stack.enter_context(broker(folder, plugins=AMQP10))), folder, stack)
 
     def ctl(self, *arguments: str) -> Child:
         """A `rabbitmqctl` under way."""

@@ -41,14 +41,32 @@ def test_short_chaos_leaves_nothing_lost_and_nothing_twice(tmp_path: Path, seed:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
+def test_short_chaos_over_amqp_1_0_leaves_nothing_lost_and_nothing_twice(tmp_path: Path, seed: int) -> None:
+    _survive(tmp_path, seed, orders=2_000, rate=110, turn=20, patience=60, amqp10=True)
+
+
+@pytest.mark.long
 @pytest.mark.timeout(900)
-def test_long_chaos_leaves_nothing_lost_and_nothing_twice(tmp_path: Path, seed: int) -> None:
-    _survive(tmp_path, seed, orders=20_000, rate=150, turn=60, patience=90)
+def test_long_chaos_leaves_nothing_lost_and_nothing_twice(
+    tmp_path: Path, seed: int, request: pytest.FixtureRequest
+) -> None:
+    amqp10 = request.config.getoption("--chaos-amqp10")
+    _survive(tmp_path, seed, orders=20_000, rate=150, turn=60, patience=90, amqp10=amqp10)
 
 
-def _survive(folder: Path, seed: int, *, orders: int, rate: float, turn: float, patience: float) -> None:
+def _survive(
+    folder: Path,
+    seed: int,
+    *,
+    orders: int,
+    rate: float,
+    turn: float,
+    patience: float,
+    amqp10: bool = False,
+) -> None:
     log.warning("make chaos SEED=%d repeats this sequence; logs are in %s", seed, folder)
-    with world(folder, seed=seed, rate=rate) as here:
+    with world(folder, seed=seed, rate=rate, amqp10=amqp10) as here:
         here.workers.start("supervised")
         here.workers.start("alone")
         here.load.start()

@@ -61,8 +61,8 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, *, seed: int, rate: float) -> Iterator[World]:
-    """Everything running except load and workers. `rate`: messages a second."""
+def world(folder: Path, *, seed: int, rate: float, amqp10: bool) -> Iterator[World]:
+    """Everything running except load and workers. `rate`: messages a second. `amqp10`: what the service speaks."""
     with ExitStack() as stack:
         # Its thread has to last: a child ends with the thread that started it.
         starting = stack.enter_context(ThreadPoolExecutor(1))
@@ -73,7 +73,13 @@ def world(folder: Path, *, seed: int, rate: float) -> Iterator[World]:
         stack.callback(postgres.close)
         postgres.migrate()
         store_port = stack.enter_context(redis.server(folder))["port"]
-        yield stack.enter_context(_wired(postgres, broker.result(), store_port, folder, seed=seed, rate=rate))
+        made = stack.enter_context(
+            _wired(postgres, broker.result(), store_port, folder, seed=seed, rate=rate)
+        )
+        if amqp10:
+            made.system.env["ORDER_ENTRY__MQ__BROKER_URL"] = made.broker.amqp10_url
+            made.system.env["ORDER_ENTRY__MQ__DECLARE"] = "false"
+        yield made
 
 
 @contextmanager

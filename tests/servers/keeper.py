@@ -26,8 +26,7 @@ from tests.servers.unavailable import UnavailableError
 Server = Callable[[Path], Any]
 SERVERS: dict[str, Server] = {
     "postgresql": postgres.template,
-    # With the plugin that speaks AMQP 1.0 on the same port.
-    "rabbitmq": partial(rabbitmq.broker, plugins="[rabbitmq_amqp1_0]."),
+    "rabbitmq": partial(rabbitmq.broker, plugins=rabbitmq.AMQP10),
     "redis": redis.server,
     "strict peer": strict_peer.strict_peer,
 }

@@ -15,6 +15,8 @@ from tests.ports import free_port
 from tests.servers.binaries import installed
 from tests.servers.redis import await_port
 
+# The plugin that speaks AMQP 1.0 on the same port.
+AMQP10 = "[rabbitmq_amqp1_0]."
 _CONFIG = """\
 listeners.tcp.default = 127.0.0.1:{port}
 loopback_users = none
@@ -37,6 +39,11 @@ class Broker:
     @property
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}"
+
+    @property
+    def amqp10_url(self) -> str:
+        """Where it has the plugin."""
+        return f"amqp10://guest:guest@127.0.0.1:{self.port}"
 
     def ctl(self, *arguments: str) -> str:
         """The output of `rabbitmqctl`; raises with its complaint where it fails."""

@@ -27,6 +27,11 @@ def publish(bench: Bench, capsys, *arguments: str) -> dict[str, int]:
     return json.loads(capsys.readouterr().out)
 
 
+def counted(bench: Bench) -> None:
+    if not bench.counts:
+        pytest.skip("over AMQP 1.0 no broker tells how many messages wait")
+
+
 def is_order(delivery) -> bool:
     try:
         decode(delivery.body, delivery.content_type, None)
@@ -40,14 +45,14 @@ def test_what_is_published_is_what_was_said(bench: Bench, capsys):
     assert said == {"messages": 300, "distinct": 210, "duplicates": 30, "broken": 60}
     consumer = bench.consumer(prefetch=400)
     consumer.await_deliveries(300)
-    assert consumer.depth() == 0
+    consumer.await_depth_0()
     orders = [delivery.message_id for delivery in consumer.deliveries if is_order(delivery)]
     assert (len(consumer.deliveries), len(orders), len(set(orders))) == (300, 240, 210)
 
 
 def test_more_than_are_in_flight_at_once_are_all_published(bench: Bench, capsys):
     assert publish(bench, capsys, "5001", "--broken", "0")["messages"] == 5001
-    assert bench.consumer(prefetch=1).depth() == 5000
+    bench.check_ready(5001)
 
 
 def test_another_queue_can_be_named(bench: Bench, capsys):
@@ -133,6 +138,7 @@ def test_publishing_that_is_stopped_early_says_how_far_it_came(embedded: Bench, 
 
 
 def test_queue_depth_tells_both_queues(bench: Bench, capsys):
+    counted(bench)
     routed = f"{bench.queue}-routed"
     bench.configure(consumer_queue=bench.queue, producer_queue=routed)
     call_command("publish_sample_orders", "7", "--queue", bench.queue, "--json")
@@ -142,6 +148,7 @@ def test_queue_depth_tells_both_queues(bench: Bench, capsys):
 
 
 def test_queue_depth_leaves_the_messages_where_they_are(bench: Bench, capsys):
+    counted(bench)
     bench.configure(consumer_queue=bench.queue, producer_queue=None)
     call_command("publish_sample_orders", "7", "--queue", bench.queue, "--json")
     call_command("queue_depth")
