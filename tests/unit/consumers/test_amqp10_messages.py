@@ -93,6 +93,13 @@ def test_headers_are_application_properties_both_ways():
     assert Codec().decode(Codec().encode(Message(b"{}", "m", headers=headers))).headers == headers
 
 
+@pytest.mark.parametrize("size", [0, 900, 1100, 70_000])
+def test_headers_of_any_size_are_sent_whole(size):
+    headers = {"long": "x" * size, "after": "all"}
+    assert sent(Message(b"{}" * 100, "m", headers=headers)).properties == headers
+    assert bytes(sent(Message(b"{}" * 100, "m", headers=headers)).body) == b"{}" * 100
+
+
 def test_what_application_properties_cannot_hold_is_sent_as_text():
     headers = {"list": [1, {"two": "zwölf"}], "huge": 2**80}
     assert sent(Message(b"{}", "m", headers=headers)).properties == {
