@@ -41,6 +41,8 @@ SWEEP_INTERVAL = 1.0
 _SWEEP_AGAIN = 0.1
 _IDLE_CHECK = 0.02
 _TIDY_INTERVAL, _TIDY_LIMIT = 10.0, 2000
+# Objects made and not freed between two collections: some batches' worth.
+_GARBAGE = 20_000
 # A statement gets this long even where the router is asked to be quicker, seconds.
 _LEAST_PATIENCE = 0.5
 
@@ -136,6 +138,8 @@ class Worker:
             self._routing.start()
             # What there is by now stays until the end: the collector need not look through it again and again.
             gc.freeze()
+            # Orders under way are no garbage, however many are made meanwhile.
+            gc.set_threshold(_GARBAGE)
             self._reactor.call_later(self._interval, self._sweep)
             self._reactor.call_later(_TIDY_INTERVAL, self._tidy)
             try:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orders.lifecycle import ROUTABLE
-from routing.models import Outcome
 from routing.publications import MARK, Publication, marks
 
 if TYPE_CHECKING:
@@ -232,7 +231,7 @@ def _columns(attempts: Sequence[Attempt], actor: str) -> dict[str, Any]:
         "order_id": [attempt.work.order.order_id for attempt in ordered],
         "claim": [attempt.work.claim for attempt in ordered],
         "id": [attempt.id for attempt in ordered],
-        "outcome": [Outcome(answer.outcome).value for answer in answers],
+        "outcome": [answer.outcome.value for answer in answers],
         "route": [answer.route for answer in answers],
         "endpoint": [attempt.endpoint for attempt in ordered],
         "http_status": [answer.http_status for answer in answers],
