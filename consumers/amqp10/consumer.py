@@ -90,8 +90,12 @@ class Amqp10Consumer:
             self._link.flush()
 
     def resume(self) -> None:
-        self._paused = False
-        if self._up:
+        if self._paused:
+            self._paused = False
+            self._reactor.call_later(0, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._up and not self._paused:
             self._depth.reset(self._receiver)
             self._read()
             self._grant()
