@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 
@@ -20,6 +19,7 @@ from orders.metrics import store_breaker_open
 from orders.sql import Sql
 from routing.models import OrderRoute
 from tests.book_rows import order_in_book, parked_order, routed_order
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -36,17 +36,9 @@ def _nothing_kept(monkeypatch):
     )
 
 
-def person(*permissions: str) -> Client:
-    user = User.objects.create(username="anna", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def viewer() -> Client:
-    return person("view_order", "view_rejectedmessage", "view_halt")
+    return person("anna", "view_order", "view_rejectedmessage", "view_halt")
 
 
 def accepted(order, *, decided_at: datetime, latency: float = 12.5, published: bool = True) -> None:
@@ -184,7 +176,7 @@ def test_without_sql_the_page_says_so(viewer, monkeypatch):
 
 
 def test_who_may_not_see_orders_sees_no_figures():
-    client = person()
+    client = person("anna")
     assert "tile-review" not in client.get("/admin/").content.decode()
     assert "tile-review" not in client.get("/admin/home/").content.decode()
 

@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,6 +18,7 @@ from consumers.token import HEADER
 from orders.models import AuditEntry
 from tests.book_rows import order_in_book
 from tests.builders import body
+from tests.people import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,22 +26,14 @@ PAGE = "/admin/consumers/rejectedmessage/"
 QUEUE = "TRADE.VALIDATED.ORDERS"
 
 
-def person(*permissions: str) -> Client:
-    user = User.objects.create(username="ann", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def viewer():
-    return person("view_rejectedmessage")
+    return person("anna", "view_rejectedmessage")
 
 
 @pytest.fixture
 def supervisor():
-    return person("view_rejectedmessage", "replay_rejectedmessage", "discard_rejectedmessage")
+    return person("anna", "view_rejectedmessage", "replay_rejectedmessage", "discard_rejectedmessage")
 
 
 def row(message_id: str = "m-1", content: bytes | None = None, **fields: Any) -> RejectedMessage:
@@ -175,7 +167,7 @@ class TestReplaying:
         assert states() == {("m-1", "REPLAYED"), ("m-2", "REPLAYED"), ("m-3", "WAITING")}
         assert set(
             AuditEntry.objects.filter(action__startswith="rejected").values_list("actor", flat=True)
-        ) == {"ann"}
+        ) == {"anna"}
         assert "None of these messages waits" in text(
             supervisor.get(f"{PAGE}replay/?id={ids[0]}&id={ids[1]}")
         )
@@ -235,7 +227,7 @@ class TestDiscarding:
         assert AuditEntry.objects.filter(action__startswith="rejected").get().action == "rejected.discard"
 
     def test_who_may_replay_may_not_discard(self):
-        client = person("view_rejectedmessage", "replay_rejectedmessage")
+        client = person("anna", "view_rejectedmessage", "replay_rejectedmessage")
         message = row()
         assert decide(client, "discard/", id=message.pk).status_code == 403
         assert "Discard…" not in text(client.get(PAGE))

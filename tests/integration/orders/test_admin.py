@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -17,6 +16,7 @@ from orders.admin.pages import BoundedPaginator
 from orders.models import Order
 from routing.models import OrderRoute
 from tests.book_rows import CREATED_AT, order_in_book, parked_order, routed_order
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -24,17 +24,9 @@ ORDERS = "/admin/orders/order/"
 MESSAGES = "/admin/consumers/rejectedmessage/"
 
 
-def person(*permissions: str) -> Client:
-    user = User.objects.create(username="anna", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def viewer() -> Client:
-    return person("view_order", "view_rejectedmessage")
+    return person("anna", "view_order", "view_rejectedmessage")
 
 
 def listed(client: Client, query: str = "") -> list[str]:
@@ -170,7 +162,7 @@ class TestOrders:
         assert client.get(ORDERS)["Location"].startswith("/admin/login/")
 
     def test_staff_without_the_permission_see_no_orders(self):
-        assert person().get(ORDERS).status_code == 403
+        assert person("anna").get(ORDERS).status_code == 403
 
 
 class TestRejectedMessages:

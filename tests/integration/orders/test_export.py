@@ -6,29 +6,21 @@ import csv
 import io
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from orders.admin import export
 from orders.models import AuditEntry, Order
 from tests.book_rows import order_in_book, parked_order, routed_order
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
 EXPORT = "/admin/orders/order/export/"
 
 
-def person(*permissions: str) -> Client:
-    user = User.objects.create(username="anna", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def operator() -> Client:
-    return person("view_order", "export_order")
+    return person("anna", "view_order", "export_order")
 
 
 def rows(client: Client, query: str = "") -> list[dict[str, str]]:
@@ -95,7 +87,7 @@ def test_who_exported_what_is_on_record(operator):
 
 
 def test_without_the_permission_nothing_leaves():
-    viewer = person("view_order")
+    viewer = person("anna", "view_order")
     order_in_book()
     assert viewer.get(EXPORT).status_code == 403
     assert "Export as CSV" not in viewer.get("/admin/orders/order/").content.decode()

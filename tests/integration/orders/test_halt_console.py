@@ -16,23 +16,16 @@ from django.utils import timezone
 from orders import halts
 from orders.models import AuditEntry, Halt
 from tests.book_rows import parked_order
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
 PAGE = "/admin/orders/halt/"
 
 
-def person(*permissions: str) -> Client:
-    user = User.objects.create(username="ann", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def supervisor():
-    return person("view_halt", "view_order", "halt_routing")
+    return person("anna", "view_halt", "view_order", "halt_routing")
 
 
 def text(response: Any) -> str:
@@ -59,7 +52,7 @@ def test_a_halt_is_placed_says_how_many_orders_wait_and_is_lifted(supervisor):
     placed = place(supervisor, scope="symbol", name="AAPL", until=f"{until:%Y-%m-%dT%H:%M}")
     assert "Routing of AAPL is halted, which holds 1 order." in text(placed)
     halt = Halt.objects.get()
-    assert (halt.symbol, halt.counterparty, halt.actor, halt.until) == ("AAPL", None, "ann", until)
+    assert (halt.symbol, halt.counterparty, halt.actor, halt.until) == ("AAPL", None, "anna", until)
 
     page = f"{PAGE}{halt.pk}/lift/"
     assert "It holds 1 order. They are due at once" in text(supervisor.get(page))
@@ -70,8 +63,8 @@ def test_a_halt_is_placed_says_how_many_orders_wait_and_is_lifted(supervisor):
     assert list(
         AuditEntry.objects.filter(action__startswith="halt").order_by("id").values_list("action", "actor")
     ) == [
-        ("halt.place", "ann"),
-        ("halt.lift", "ann"),
+        ("halt.place", "anna"),
+        ("halt.lift", "anna"),
     ]
     assert "halt.lift mended" in text(supervisor.get(f"{PAGE}{halt.pk}/change/"))
     assert "lifted" in text(supervisor.get(PAGE))
@@ -105,7 +98,7 @@ def test_an_action_of_the_list_leads_to_lifting_one(supervisor):
 
 
 def test_who_may_only_look_places_and_lifts_none():
-    viewer = person("view_halt", "view_order", "route_order")
+    viewer = person("anna", "view_halt", "view_order", "route_order")
     halt = halts.halt(reason="feed is wrong", actor="sue")
     page = text(viewer.get(PAGE))
     assert "feed is wrong" in page
@@ -137,7 +130,7 @@ def test_while_something_is_halted_every_page_says_so(supervisor, scope, said):
 
 def test_the_banner_is_for_those_who_may_see_orders_and_costs_one_question():
     halts.halt(reason="feed is wrong", actor="sue")
-    client = person()
+    client = person("anna")
     with CaptureQueriesContext(connection) as queries:
         assert "Routing of" not in text(client.get("/admin/"))
     assert not any('"halts"' in query["sql"] for query in queries)

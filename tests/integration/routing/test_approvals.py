@@ -17,7 +17,7 @@ from routing import approvals, manual
 from routing.models import OrderRoute, RouteApproval
 from routing.operations import Refused
 from tests.book_rows import claimed, order_in_book, parked_order
-from tests.integration.routing.staff import ALL, person, said
+from tests.people import ALL, person, said
 
 pytestmark = pytest.mark.django_db
 

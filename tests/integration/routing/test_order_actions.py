@@ -17,7 +17,7 @@ from orders.models import AuditEntry, Order
 from routing import bulk
 from routing.models import BulkAction, OrderRoute
 from tests.book_rows import claimed, order_in_book, parked_order, routed_order
-from tests.integration.routing.staff import ALL, person, said
+from tests.people import ALL, person, said
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from consumers.models import RejectedMessage
@@ -18,6 +17,7 @@ from routing.dossier import dossier
 from routing.models import OrderRoute
 from routing.story import story
 from tests.book_rows import CREATED_AT, ROUTED_AT, claimed, order_in_book, parked_order, routed_order
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -26,22 +26,14 @@ PAGE = f"/admin/orders/order/{ID}/change/"
 REPAIR = f"/admin/orders/order/{ID}/repair-cache/"
 
 
-def person(*permissions: str) -> Client:
-    user = User.objects.create(username="anna", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def viewer() -> Client:
-    return person("view_order")
+    return person("anna", "view_order")
 
 
 @pytest.fixture
 def operator() -> Client:
-    return person("view_order", "repair_cache")
+    return person("anna", "view_order", "repair_cache")
 
 
 def attempt(order: Order, number: int, outcome: str, **fields) -> OrderRoute:
