@@ -14,7 +14,9 @@ from ssl import get_default_verify_paths
 from typing import Protocol, Self
 
 
-class _Section(Protocol):
+class CertificateFiles(Protocol):
+    """The keys of a section that name them."""
+
     @property
     def ca_cert(self) -> Path | None: ...
     @property
@@ -35,7 +37,7 @@ class TlsFiles:
     client_key: Path | None = None
 
     @classmethod
-    def of(cls, section: _Section) -> Self:
+    def of(cls, section: CertificateFiles) -> Self:
         """Those that a section of the configuration names."""
         return cls(section.ca_cert, section.client_cert, section.client_key)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from pydantic import Field
+
+from orders.tls import CertificateFiles
 
 CaCert = Annotated[
     Path | None, Field(description="CA that signed the server's certificate; null: the system's.")
@@ -15,16 +17,7 @@ ClientCert = Annotated[Path | None, Field(description="PEM with certificate and 
 ClientKey = Annotated[Path | None, Field(description="Key, where client_cert does not hold it.")]
 
 
-class _Certificates(Protocol):
-    @property
-    def ca_cert(self) -> Path | None: ...
-    @property
-    def client_cert(self) -> Path | None: ...
-    @property
-    def client_key(self) -> Path | None: ...
-
-
-def check_certificates(section: _Certificates, *, tls: bool, goes_with: str) -> None:
+def check_certificates(section: CertificateFiles, *, tls: bool, goes_with: str) -> None:
     """Raises `ValueError` for a key without certificate, and for either where the connection is not TLS."""
     if section.client_key and not section.client_cert:
         raise ValueError("client_key goes with client_cert")
