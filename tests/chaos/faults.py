@@ -19,7 +19,7 @@ Fault = Callable[[World, random.Random], Iterator[float]]
 _POLL = 0.1  # seconds between looks at what takes its time
 # RabbitMQ 3.10 writes down a new quorum queue half a second later; killed before, it never gets the queue to work
 # again. Nothing a client could mend.
-_REGISTERED = 2
+REGISTERED = 2
 
 
 # The broker
@@ -57,7 +57,7 @@ def memory_alarm_and_routed_queue_deleted(world: World, rng: random.Random) -> I
     yield from _ctl(world, "set_vm_memory_high_watermark", "absolute", "2GB")
     yield rng.uniform(0.5, 3)
     _declare(world)
-    yield _REGISTERED
+    yield REGISTERED
 
 
 # SQL

@@ -86,7 +86,7 @@ class RabbitMQ:
     """A broker that can be killed and started again; `url` stays, and `amqp10_url`, of the other protocol."""
 
     def __init__(self, made: Broker, folder: Path, stack: ExitStack) -> None:
-        self._made = made
+        self.made = made
         self._pid = made.pid
         self._log = folder / "rabbitmq.log"
         self._stack = stack
@@ -105,7 +105,7 @@ class RabbitMQ:
 
     def messages(self, queue: str) -> int:
         """In the queue, delivered ones included."""
-        for line in self._made.ctl("list_queues", "name", "messages", "--no-table-headers").splitlines():
+        for line in self.made.ctl("list_queues", "name", "messages", "--no-table-headers").splitlines():
             name, count = line.split("\t")
             if name == queue:
                 return int(count)
@@ -126,7 +126,7 @@ class RabbitMQ:
         self._pid = self._child([installed("rabbitmq-server", package="rabbitmq-server")]).pid
 
     def listening(self) -> bool:
-        port = f"{self._made.port:04X}"
+        port = f"{self.made.port:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return any(row[1].endswith(f":{port}") and row[3] == "0A" for row in rows)
 
@@ -136,7 +136,7 @@ class RabbitMQ:
                 argv,
                 name=Path(argv[0]).name,
                 log=self._log,
-                env={**os.environ, **self._made.env},
+                env={**os.environ, **self.made.env},
                 stop=signal.SIGKILL,
             )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
+from pika.exceptions import AMQPConnectionError
 
 from consumers.transport import Message
 from consumers.transports import make_transport
@@ -148,7 +149,9 @@ def rabbitmq_queue(broker: Broker, kind: str) -> Iterator[RabbitMQueue]:
         try:
             yield queue
         finally:
-            queue.remove()
+            # The broker may have been ended meanwhile, and this connection with it.
+            with suppress(AMQPConnectionError):
+                queue.remove()
 
 
 @contextmanager
