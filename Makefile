@@ -57,8 +57,8 @@ test-long: .venv/.installed-dev .venv/.installed-bench ## the tests that take lo
 test-all: .venv/.installed-dev .venv/.installed-bench ## all tests, under 30 minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-chaos: .venv/.installed-dev ## 20,000 orders while everything around three workers fails; SEED=… repeats a run
-	$(BIN)/python -m pytest tests/chaos -m long --log-cli-level=INFO $(if $(SEED),--chaos-seed=$(SEED))
+chaos: .venv/.installed-dev ## 20,000 orders while everything around three workers fails; SEED=… repeats a run, AMQP10=1 speaks 1.0
+	$(BIN)/python -m pytest tests/chaos -k long_chaos --log-cli-level=INFO $(if $(SEED),--chaos-seed=$(SEED)) $(if $(AMQP10),--chaos-amqp10)
 
 reference: .venv/.installed-dev ## docs/configuration.md and docs/api.md, from the code
 	$(BIN)/python .ci/write_reference.py

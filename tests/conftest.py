@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import override_settings
 
-from tests.servers.asking import ask
+from tests.servers.asking import ask, needed_module
 from tests.servers.postgres import TEMPLATE, Database, fresh_database
 from tests.servers.rabbitmq import Broker
 from tests.servers.redis import Redis
@@ -70,7 +70,13 @@ def rabbitmq() -> Broker:
 
 
 @pytest.fixture(scope="session")
-def strict_peer() -> StrictPeer:
+def amqp10_package() -> None:
+    """What the service needs to speak AMQP 1.0."""
+    needed_module("proton", by="make install-amqp10")
+
+
+@pytest.fixture(scope="session")
+def strict_peer(amqp10_package: None) -> StrictPeer:
     """The run's strict AMQP 1.0 broker."""
     return StrictPeer(**ask("strict peer"))
 

@@ -20,6 +20,8 @@ KIND = "classic"
 @pytest.fixture(scope="module", params=["amqp", pytest.param("amqp10", marks=pytest.mark.long)])
 def scheme(request):
     """The protocol the workers speak; the tests themselves speak 0-9-1."""
+    if request.param == "amqp10":
+        request.getfixturevalue("amqp10_package")
     return request.param
 
 

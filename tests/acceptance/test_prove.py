@@ -163,7 +163,7 @@ def ground(database, tmp_path):
 
 @pytest.mark.long
 def test_all_promises_are_kept_whatever_step_a_worker_is_killed_at_over_amqp_1_0(
-    database, rabbitmq, tmp_path, monkeypatch
+    database, rabbitmq, amqp10_package, tmp_path, monkeypatch
 ):
     """The proof makes its queues over the one protocol, the workers speak the other."""
     configuring(monkeypatch)(broker_url=rabbitmq.url)

@@ -57,7 +57,7 @@ def at_rabbitmq(tmp_path, authority):
 
 
 @pytest.fixture
-def at_the_strict_peer(tmp_path, authority):
+def at_the_strict_peer(tmp_path, authority, amqp10_package):
     options = {"certificate": str(tmp_path / "server.pem"), "authority": str(authority.ca_cert)}
     with private("strict peer", strict_peer(tmp_path, **options)) as got:
         peer = StrictPeer(**got)

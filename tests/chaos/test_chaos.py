@@ -42,7 +42,9 @@ def test_short_chaos_leaves_nothing_lost_and_nothing_twice(tmp_path: Path, seed:
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_short_chaos_over_amqp_1_0_leaves_nothing_lost_and_nothing_twice(tmp_path: Path, seed: int) -> None:
+def test_short_chaos_over_amqp_1_0_leaves_nothing_lost_and_nothing_twice(
+    tmp_path: Path, seed: int, amqp10_package: None
+) -> None:
     _survive(tmp_path, seed, orders=2_000, rate=110, turn=20, patience=60, amqp10=True)
 
 

@@ -7,6 +7,8 @@ import uuid
 from uuid import uuid4
 
 import pytest
+
+pytest.importorskip("proton", reason="make install-amqp10")
 from proton import ConnectionException, Delivery, Link, SSLDomain, Terminus, ulong
 from proton.reactor import Copy, LinkOption
 from proton.utils import ConnectionClosed, LinkDetached, SendException

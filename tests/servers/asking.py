@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -58,6 +59,12 @@ def needed(name: str, *, package: str) -> str:
         return installed(name, package=package)
     except UnavailableError as missing:
         _go_without(name, str(missing))
+
+
+def needed_module(name: str, *, by: str) -> None:
+    """Skips or fails where a Python module is not installed; `by` installs it."""
+    if find_spec(name) is None:
+        _go_without(name, f"{name} is not installed: {by}")
 
 
 def _go_without(server: str, reason: str) -> NoReturn:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from order_entry_project.embedded.processes import Child
 from tests.ports import free_port
-from tests.servers.unavailable import UnavailableError
 
 if TYPE_CHECKING:
     from proton import Message
@@ -69,10 +68,6 @@ class StrictPeer:
 @contextmanager
 def strict_peer(folder: Path, **options: Any) -> Iterator[dict[str, object]]:
     """A running one, as the arguments of `StrictPeer`. `options`: of `broker.Options`."""
-    try:
-        import proton  # noqa: F401 - the process needs it
-    except ModuleNotFoundError:
-        raise UnavailableError("python-qpid-proton is not installed") from None
     port = free_port()
     # Of one folder there may be several, one after the other.
     control = str(folder / f"strict-{port}")

@@ -27,6 +27,7 @@ def _bench(kind: str, fixture) -> AbstractContextManager[Bench]:
             return embedded_bench(fixture("database"))
         case "classic" | "quorum":
             return amqp_bench(fixture("rabbitmq"), kind)
+    fixture("amqp10_package")
     from tests.integration.consumers import amqp10_benches
 
     match kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from consumers.transport import Outcome
 from tests.chaos.faults import REGISTERED
 from tests.chaos.servers import Postgres, RabbitMQ
-from tests.integration.consumers.amqp10_benches import plugin_bench, strict_bench
 from tests.integration.consumers.benches import Bench, amqp_bench, embedded_bench
 from tests.integration.consumers.contract.messages import bodies, numbered
 from tests.servers.asking import private
@@ -46,6 +46,9 @@ def fragile(request: pytest.FixtureRequest, tmp_path) -> Iterator[Fragile]:
                 yield Fragile(bench, server.crash, server.start)
             server.close()
         case "strict peer":
+            request.getfixturevalue("amqp10_package")
+            from tests.integration.consumers.amqp10_benches import strict_bench
+
             with (
                 private("strict peer", strict_peer(tmp_path)) as got,
                 strict_bench(StrictPeer(**got)) as bench,
@@ -54,14 +57,19 @@ def fragile(request: pytest.FixtureRequest, tmp_path) -> Iterator[Fragile]:
                 yield Fragile(bench, lambda: peer.ask("crash"), lambda: peer.ask("accept"))
         case kind:
             own = request.getfixturevalue("own_rabbitmq")
-            with _at_rabbitmq(own.made, kind) as bench:
+            with _at_rabbitmq(own.made, kind, request) as bench:
                 if kind == "quorum":
                     bench.loop.turn_for(REGISTERED)
                 yield Fragile(bench, own.kill, own.start)
 
 
-def _at_rabbitmq(broker: Broker, kind: str):
-    return plugin_bench(broker) if kind.startswith("AMQP 1.0") else amqp_bench(broker, kind)
+def _at_rabbitmq(broker: Broker, kind: str, request: pytest.FixtureRequest) -> AbstractContextManager[Bench]:
+    if kind in ("classic", "quorum"):
+        return amqp_bench(broker, kind)
+    request.getfixturevalue("amqp10_package")
+    from tests.integration.consumers.amqp10_benches import plugin_bench
+
+    return plugin_bench(broker)
 
 
 def test_what_was_confirmed_outlives_the_broker_and_what_was_held_comes_again(fragile: Fragile):
