@@ -11,7 +11,6 @@ from email.utils import format_datetime
 import pytest
 
 from routing.models import Outcome
-from routing.reactor import Reactor
 from routing.router import MOST_BYTES, RouterClient
 from tests.scripted_server import always
 
@@ -470,31 +469,6 @@ def test_an_answer_that_lies_in_the_socket_after_a_stall_of_the_loop_counts(
     turn_until(reactor, lambda: answers)
     assert answers[0].outcome is Outcome.ACCEPTED
     assert answers[0].latency_ms >= 500
-
-
-def test_errors_of_a_socket_are_always_asked_for(serve):
-    class Recording(Reactor):
-        def __init__(self):
-            super().__init__()
-            self.masks = []
-
-        def add_handler(self, fd, handler, events):
-            self.masks.append(events)
-            super().add_handler(fd, handler, events)
-
-        def update_handler(self, fd, events):
-            self.masks.append(events)
-            super().update_handler(fd, events)
-
-    reactor, answers = Recording(), []
-    reactor.masks.clear()  # the loop's own
-    client = RouterClient(reactor, timeout=2, in_flight=1)
-    post(client, serve(always(ROUTED)).url, answers.append)
-    turn_until(reactor, lambda: answers)
-    client.close()
-    reactor.close()
-    assert len(reactor.masks) >= 2
-    assert all(mask & reactor.ERROR for mask in reactor.masks)
 
 
 def test_each_call_has_its_own_time(serve, make_client, reactor):
