@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from tests.integration.consumers.benches import Bench, amqp_bench, embedded_bench
-from tests.servers.postgres import Database
+from tests.servers.postgres import Database, fresh_database
 from tests.servers.rabbitmq import Broker
 
 # The others' tests run with the long ones: what is everyday is to take little time.
@@ -21,10 +21,17 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def queues_database(postgresql: str, django_db_setup: None) -> Iterator[Database]:
+    """One for all tests of a module: each has a queue of its own in it."""
+    with fresh_database(postgresql) as made:
+        yield made
+
+
 def _bench(kind: str, fixture) -> AbstractContextManager[Bench]:
     match kind:
         case "embedded":
-            return embedded_bench(fixture("database"))
+            return embedded_bench(fixture("queues_database"))
         case "classic" | "quorum":
             return amqp_bench(fixture("rabbitmq"), kind)
     fixture("amqp10_package")

@@ -110,7 +110,7 @@ def test_a_pause_outlives_a_cut_connection(bench: Bench):
 
 def test_a_depth_of_0_comes_after_the_last_delivery(bench: Bench):
     publisher = bench.publisher()
-    for turn in range(5):
+    for turn in range(3):
         publisher.publish(numbered(200))
         consumer = bench.consumer(prefetch=1000)
         consumer.await_depth_0()

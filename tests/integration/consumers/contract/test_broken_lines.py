@@ -21,6 +21,7 @@ def test_a_cut_connection_is_told_and_made_again(bench: Bench):
     consumer.await_deliveries(1)
 
 
+@pytest.mark.long
 def test_whatever_is_cut_off_meanwhile_all_that_is_confirmed_arrives(bench: Bench):
     consumer, publisher = bench.consumer(prefetch=20, acks=True), bench.publisher()
     confirmed: set[bytes] = set()

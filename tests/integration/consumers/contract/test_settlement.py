@@ -81,6 +81,7 @@ def test_a_message_that_ends_its_consumer_again_and_again_says_each_time_that_it
     bench.check_ready(0)
 
 
+@pytest.mark.long
 def test_thousands_in_flight_are_settled_one_by_one_backwards(bench: Bench):
     messages = numbered(3000)
     bench.publisher().publish(messages)
