@@ -210,7 +210,7 @@ def test_a_broker_out_of_memory_stops_publishing_but_not_consuming(bench: Bench,
         consumer.transport.ack(consumer.deliveries[:5])
         consumer.await_deliveries(10)
         assert publisher.outcomes == []
-        while not publisher.transport._publisher._blocked:
+        while not publisher.transport._current._publisher._blocked:
             consumer.depth()
         publisher.send(numbered(2, start=101))
         bench.loop.until(lambda: len(publisher.outcomes) == 2)
