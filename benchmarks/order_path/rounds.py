@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from benchmarks.order_path import books, runs
-from benchmarks.order_path.contenders import SERVICE, SPECIFIED, SWEPT, TUNED, Contender, Setting
+from benchmarks.order_path.contenders import FLOOR, SERVICE, SPECIFIED, SWEPT, TUNED, Contender, Setting
 from benchmarks.order_path.options import Options
 from benchmarks.order_path.results import Results
 from benchmarks.order_path.running import Consumers, running
@@ -55,9 +55,11 @@ class Rounds:
                 yield Step(label + batches, partial(self._run_and_time, contender))
 
     def _scaling(self) -> Iterator[Step]:
+        """Of the service, beside the floor: what the stack's own CPU leaves."""
         counts = (2,) if "throughput" in self._options.parts else (1, 2)
+        contenders = [each for each in self._options.contenders if each in (SERVICE, FLOOR)]
         for number in range(1, self._options.rounds + 1):
-            for contender in self._options.contenders:
+            for contender in contenders:
                 for count in counts:
                     setting = TUNED._replace(processes=count)
                     yield Step(
