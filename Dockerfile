@@ -13,7 +13,7 @@ ARG AMQP10=
 # hadolint ignore=DL3008
 RUN --mount=type=cache,target=/root/.cache/pip if [ -n "$AMQP10" ]; then \
         apt-get update \
-        && apt-get install --yes --no-install-recommends gcc g++ cmake make pkg-config libssl-dev libsasl2-dev python3-dev \
+        && apt-get install --yes --no-install-recommends gcc libc6-dev \
         && rm -rf /var/lib/apt/lists/* \
         && /opt/venv/bin/pip install --require-hashes -r requirements-amqp10.lock; \
     fi

@@ -6,13 +6,15 @@ import subprocess  # nosec: B404 - runs the audit beside it
 import sys
 from typing import Any
 
-LOCK = "requirements-dev.lock"  # the service's packages and those it is checked with
+# The service's packages and those it is checked with, what speaks to IBM MQ, what it is measured beside.
+LOCKS = "requirements-dev.lock", "requirements-amqp10.lock", "benchmarks/requirements.lock"
 SERVICES = "pypi", "osv"
 
 
 def audit(service: str) -> list[dict[str, Any]] | str:
     """Of each package what `service` knows of it, or why nothing is known of any."""
-    command = [sys.executable, "-m", "pip_audit", "--requirement", LOCK, "--require-hashes", "--disable-pip"]
+    command = [sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip"]
+    command += [f"--requirement={lock}" for lock in LOCKS]
     command += [
         "--format",
         "json",
@@ -31,7 +33,7 @@ def audit(service: str) -> list[dict[str, Any]] | str:
         return said[-1] if said else f"pip-audit ended with {done.returncode}"
     # A mirror without the advisories knows no package, which pip-audit takes for good news.
     if all("skip_reason" in package for package in packages):
-        return str(packages[0]["skip_reason"]) if packages else f"{LOCK} names no package"
+        return str(packages[0]["skip_reason"]) if packages else f"{', '.join(LOCKS)} name no package"
     return packages
 
 
