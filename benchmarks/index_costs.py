@@ -25,7 +25,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "order_entry_project.settings")
 django.setup()
 
-from benchmarks.big_book import fill  # noqa: E402 - Django comes first
+from benchmarks.console_book import fill  # noqa: E402 - Django comes first
 from orders import book  # noqa: E402
 from orders.sql import Sql  # noqa: E402
 from routing import decisions  # noqa: E402

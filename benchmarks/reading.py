@@ -28,7 +28,7 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.big_book import fill
+from benchmarks.console_book import fill
 from order_entry_project.embedded.processes import Child
 from tests.ports import free_port
 from tests.servers import redis
@@ -122,6 +122,7 @@ def _book(orders: int) -> list[str]:
         host=env["ORDER_ENTRY__DATABASE__SQL_HOST"],
         user=env["ORDER_ENTRY__DATABASE__SQL_USER"],
         dbname=env["ORDER_ENTRY__DATABASE__SQL_DATABASE"],
+        autocommit=True,
     ) as connection:
         newest = "SELECT order_id FROM orders ORDER BY created_at DESC LIMIT %s"
         if not (rows := connection.execute(newest, [IDS]).fetchall()):
