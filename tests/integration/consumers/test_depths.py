@@ -4,14 +4,18 @@ import pika
 import pytest
 from django.db import connection
 
-from consumers import depths
+from consumers import amqp_versions, depths
+from consumers.amqp_versions import Version
 from consumers.depths import Depths
 from consumers.models import QueueMessage
+from consumers.transports import make_transport
 from routing.reactor import Reactor
-from tests.integration.consumers.benches import configuring
+from tests.integration.consumers.benches import configuring, rabbitmq_queue
+from tests.integration.consumers.turning import Loop, Side
 
 QUEUE = "DEPTH.TEST"
 PATIENCE = 20.0
+A_WHILE = 0.5  # seconds; more than it takes to connect
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +119,36 @@ def test_no_queues_no_depths(reactor, watch):
     reactor.call_later(0, reactor.stop)
     reactor.run()
     assert told(watched) == {}
+
+
+def test_over_amqp_1_0_the_watch_is_never_a_queues_single_active_consumer(
+    monkeypatch, rabbitmq, amqp10_package
+):
+    configuring(monkeypatch)(broker_url=rabbitmq.amqp10_url)
+    loop = Loop()
+    with rabbitmq_queue(rabbitmq, "quorum") as queue:
+        queue.remove()
+        queue.create(**{"x-single-active-consumer": True})
+        queue.put(b"{}")
+        watched = Depths(loop.reactor, [queue.name])
+        loop.turn_for(A_WHILE)
+        worker = Side(loop, make_transport(loop.reactor, consume=True, publish=False, queue=queue.name))
+        worker.start()
+        worker.await_deliveries(1)
+        assert told(watched) == {}
+        worker.stop()
+    loop.reactor.close()
+
+
+def test_it_leaves_a_broker_that_turns_out_to_speak_amqp_1_0(monkeypatch, strict_peer, reactor, watch):
+    url = strict_peer.url.replace("amqp10://", "amqp://")
+    monkeypatch.setattr(amqp_versions, "_answered", {})
+    configuring(monkeypatch)(broker_url=url)
+    strict_peer.ask("declare", queue=QUEUE)
+    watched = watch(QUEUE)
+    until(reactor, lambda: amqp_versions.version_of(url) is Version.V1_0)
+    reactor.call_later(A_WHILE, reactor.stop)
+    reactor.run()
+    assert len(reactor._poller._fd_handlers) == 1, "it is still connected"
+    assert told(watched) == {}
+    strict_peer.ask("delete", queue=QUEUE)
