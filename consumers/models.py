@@ -149,6 +149,8 @@ class DeliveryAttempt(models.Model):
 class WorkerState(models.Model):
     """What a worker last said of its breakers: they are each worker's own, and the console asks for all of them."""
 
+    TOLD_EVERY: ClassVar[float] = 5.0  # seconds, while nothing changes
+
     worker = KeyField(primary_key=True, max_length=150, help_text="service@host:process")
     breakers = models.JSONField(help_text="how each neighbour's breaker stands: closed, half-open or open")
     seen_at = models.DateTimeField(db_default=Now(), help_text="when it said so")

@@ -9,12 +9,11 @@ from contextlib import suppress
 
 from prometheus_client import Gauge
 
+from consumers.models import WorkerState
 from orders.metrics import store_breaker_open
 from orders.sql import Sql, SqlUnavailable
 from routing.metrics import router_instance_breaker_open
 
-# Seconds between two reports while nothing changes.
-INTERVAL = 5.0
 _WORDS = {0.0: "closed", 0.5: "half-open", 1.0: "open"}
 
 # Workers that ended without saying so are forgotten by those that live.
@@ -41,7 +40,7 @@ class WorkerReports:
         breakers = breaker_states()
         if breakers == self._said and time.monotonic() < self._due_at:
             return
-        self._due_at = time.monotonic() + INTERVAL
+        self._due_at = time.monotonic() + WorkerState.TOLD_EVERY
         with suppress(SqlUnavailable):
             self._sql.run(_TELL, {"worker": self._worker, "breakers": json.dumps(breakers)})
             self._said = breakers

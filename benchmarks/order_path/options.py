@@ -13,7 +13,6 @@ PARTS = ("throughput", "latency", "scaling", "sweep", "memory", "book")
 _DEFAULT = ("throughput", "latency", "scaling")
 _HISTORY = 200_000
 _FOLDER = Path("/var/tmp")  # noqa: S108 - a folder of its own is made in it
-_FOLDER = Path("/var/tmp")  # noqa: S108 - a folder of its own is made in it
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,11 @@ from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.functions import Now
 
 from consumers.models import WorkerState
-from consumers.worker_states import INTERVAL
 from orders import bounded
 
 _MILLISECONDS = 300
 # Whoever has said nothing for so long may be gone.
-_SILENT = timedelta(seconds=3 * INTERVAL)
+_SILENT = timedelta(seconds=3 * WorkerState.TOLD_EVERY)
 
 
 @dataclass(frozen=True)
