@@ -54,12 +54,12 @@ def chosen(result, **wanted):
     return [run for run in result["throughput"] if all(run[key] == value for key, value in wanted.items())]
 
 
-def test_every_contender_has_run_with_each_batch_size_and_with_two_processes(run):
+def test_every_contender_has_run_with_each_batch_size_and_the_service_and_its_floor_with_two_processes(run):
     _, result = run
     ran = {(run["contender"], run["batch_size"], run["processes"]) for run in result["throughput"]}
     expected = {(name, size, 1) for name in ("service", "floor") for size in (10, 200)}
     expected |= {(name, 200, 2) for name in ("service", "floor")}
-    assert ran == expected | {("FastStream", None, 1), ("FastStream", None, 2)}
+    assert ran == expected | {("FastStream", None, 1)}
 
 
 def test_each_run_has_the_cpu_of_every_part_and_plausible_statements(run):
