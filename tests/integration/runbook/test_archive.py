@@ -148,7 +148,9 @@ def test_many_go_in_batches_each_of_which_can_be_read_by_itself(tmp_path, monkey
         rejected(f"old-{number}", **DISCARDED)
     with archive.new_file(tmp_path, "rejected-1.jsonl.gz") as file:
         steps = [step.rows for step in archive.archive(archive.REJECTED, datetime.now(UTC), file)]
-    assert steps == [3, 3, 2]
+    # Where they lie in the table is PostgreSQL's to say: a step ends with its pages, too.
+    assert sum(steps) == 8
+    assert max(steps) <= 3
     assert len(archived(tmp_path)) == 8
     assert left() == []
 
