@@ -38,9 +38,6 @@ def parse(argv: list[str] | None = None) -> Options:
     given = _parser().parse_args(argv)
     own = [part for part, wanted in (("memory", given.memory), ("book", given.book)) if wanted]
     parts = given.only or own or _DEFAULT
-    whole = not (
-        given.quick or given.contenders or (given.only and set(_DEFAULT) & set(parts) != set(_DEFAULT))
-    )
     return Options(
         parts=tuple(part for part in PARTS if part in parts),
         contenders=tuple(
@@ -55,7 +52,7 @@ def parse(argv: list[str] | None = None) -> Options:
         book=given.book or (20_000 if given.quick else 5_000_000),
         folder=given.folder,
         json=given.json,
-        page=whole and not given.no_page,
+        page=not (given.quick or given.contenders or given.no_page),
         enforce=given.enforce,
     )
 

@@ -20,7 +20,8 @@ from tests.tcp_proxy import TcpProxy
 
 USER = "order-entry"
 _DATABASE = "trading_orders"
-_BROKER = """
+# RabbitMQ over mutual TLS, where a certificate may stand for a user.
+BROKER = """
 listeners.ssl.default = 127.0.0.1:{port}
 ssl_options.cacertfile = {folder}/ca.pem
 ssl_options.certfile = {folder}/server.pem
@@ -99,7 +100,7 @@ def secured(folder: Path, **settings: str) -> Iterator[Secured]:
     with ExitStack() as stack:
         server = stack.enter_context(private("PostgreSQL with TLS", tls_server()))
         authority, port = server.authority, free_port()
-        config = _BROKER.format(port=port, folder=server.folder)
+        config = BROKER.format(port=port, folder=server.folder)
         starting = broker(folder, more_config=config, plugins="[rabbitmq_auth_mechanism_ssl].")
         own = Broker(**stack.enter_context(private("RabbitMQ", starting)))
         own.ctl("add_user", USER, "not-used")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pika
 import pytest
 
+from tests.acceptance.secured import BROKER, USER
 from tests.acceptance.system import system
 from tests.mutual_tls import Authority
 from tests.ports import free_port
@@ -16,18 +17,6 @@ from tests.unit.test_config import SPEC
 pytestmark = pytest.mark.long
 
 QUEUES = IN, OUT = "TRADE.VALIDATED.ORDERS", "TRADE.ROUTED.ORDERS"
-USER = "order-entry"
-_RABBITMQ = """
-listeners.ssl.default = 127.0.0.1:{port}
-ssl_options.cacertfile = {folder}/ca.pem
-ssl_options.certfile = {folder}/server.pem
-ssl_options.keyfile = {folder}/server.pem
-ssl_options.verify = verify_peer
-ssl_options.fail_if_no_peer_cert = true
-auth_mechanisms.1 = PLAIN
-auth_mechanisms.2 = EXTERNAL
-ssl_cert_login_from = common_name
-"""
 
 
 @pytest.fixture
@@ -42,7 +31,7 @@ def authority(tmp_path):
 def at_rabbitmq(tmp_path, authority):
     """Port, and how many messages wait."""
     port = free_port()
-    config = _RABBITMQ.format(port=port, folder=tmp_path)
+    config = BROKER.format(port=port, folder=tmp_path)
     starting = broker(tmp_path, more_config=config, plugins="[rabbitmq_auth_mechanism_ssl].")
     with private("RabbitMQ", starting) as got:
         own = Broker(**got)

@@ -1,6 +1,7 @@
 import pytest
 
-from benchmarks.order_path import options
+from benchmarks.order_path import options, page
+from benchmarks.order_path.results import Machine, Results
 
 
 def test_the_default_measures_the_order_path_and_writes_its_page():
@@ -10,9 +11,17 @@ def test_the_default_measures_the_order_path_and_writes_its_page():
     assert [contender.name for contender in chosen.contenders][:3] == ["service", "floor", "FastStream"]
 
 
-def test_a_quick_run_or_a_part_of_the_default_leaves_the_page_alone():
-    for arguments in (["--quick"], ["--only", "latency"], ["--contenders", "floor"], ["--no-page"]):
+def test_a_quick_run_or_one_of_some_contenders_leaves_the_page_alone():
+    for arguments in (["--quick"], ["--contenders", "floor"], ["--no-page"]):
         assert not options.parse(arguments).page
+    assert options.parse(["--only", "sweep"]).page
+
+
+def test_a_part_of_what_a_section_shows_leaves_it_as_it_is(tmp_path):
+    text = (page.DOCS / "performance.md").read_text(encoding="utf-8")
+    (tmp_path / "performance.md").write_text(text, encoding="utf-8")
+    assert page.write(Results(machine=Machine.this()), options.parse(["--only", "latency"]), tmp_path) == []
+    assert (tmp_path / "performance.md").read_text(encoding="utf-8") == text
 
 
 def test_memory_and_a_big_book_are_measured_alone_and_have_their_places_in_the_page():
