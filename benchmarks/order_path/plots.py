@@ -5,17 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-
 from benchmarks.order_path.arithmetic import percentile, spread
 from benchmarks.order_path.results import Results, settings_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-mpl.use("Agg")
-
-from matplotlib import pyplot as plt
 
 _COLOURS = ["#1f4e79", "#2e86c1", "#e67e22", "#c0392b", "#95a5a6"]
 _SHARES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
@@ -25,7 +19,8 @@ def cpu(results: Results, path: Path) -> Path:
     """CPU per order by component, and orders a second with their range."""
     settings = [pair for pair in settings_of(results.throughput) if results.runs(pair[0], batch_size=pair[1])]
     labels = [name if size is None else f"{name}, {size}" for name, size in settings]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 0.5 * len(settings) + 1.6), sharey=True)
+    figure = _figure(11, 0.5 * len(settings) + 1.6)
+    left, right = figure.subplots(1, 2, sharey=True)
     _stack_cpu(left, results, settings)
     speeds = [
         spread([run.per_second for run in results.runs(name, batch_size=size)]) for name, size in settings
@@ -56,8 +51,9 @@ def _stack_cpu(axes: Any, results: Results, settings: list[tuple[str, int | None
 def latency(results: Results, path: Path) -> Path:
     """Percentiles by rate, of the contenders that kept up."""
     rates = sorted({run.rate for run in results.latency if run.rate})
-    figure, panels = plt.subplots(1, len(_SHARES), figsize=(11, 3.4), sharey=True, squeeze=False)
-    for axes, (title, share) in zip(panels[0], _SHARES.items(), strict=True):
+    figure = _figure(11, 3.4)
+    panels = figure.subplots(1, len(_SHARES), sharey=True)
+    for axes, (title, share) in zip(panels, _SHARES.items(), strict=True):
         for name, colour in zip(
             dict.fromkeys(run.contender for run in results.latency), _COLOURS, strict=False
         ):
@@ -70,8 +66,8 @@ def latency(results: Results, path: Path) -> Path:
         axes.set_xticks(rates)
         axes.set_yscale("log")
         axes.grid(alpha=0.3)
-    panels[0][0].set_ylabel("ms from due to routed")
-    panels[0][0].legend(fontsize="small")
+    panels[0].set_ylabel("ms from due to routed")
+    panels[0].legend(fontsize="small")
     return _saved(figure, path)
 
 
@@ -84,7 +80,8 @@ def _of_rate(results: Results, name: str, rate: int, share: float) -> float | No
 
 def memory(results: Results, path: Path) -> Path:
     """Resident memory over the orders of a long run."""
-    figure, axes = plt.subplots(figsize=(7, 3.2))
+    figure = _figure(7, 3.2)
+    axes = figure.subplots()
     for run, colour in zip(results.memory, _COLOURS, strict=False):
         axes.plot(
             [run.orders * (number + 1) for number in range(len(run.mib))],
@@ -100,9 +97,16 @@ def memory(results: Results, path: Path) -> Path:
     return _saved(figure, path)
 
 
+def _figure(width: float, height: float) -> Figure:
+    """A blank one, in inches."""
+    # Only `make bench` installs matplotlib: what else is known of a run can be had, and tested, without it.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height))
+
+
 def _saved(figure: Figure, path: Path) -> Path:
     figure.tight_layout()
     # Without the version of what drew it, the same figures are the same file.
     figure.savefig(path, dpi=110, metadata={"Software": None})
-    plt.close(figure)
     return path

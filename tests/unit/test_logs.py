@@ -23,19 +23,17 @@ def configured(tmp_path):
         telemetry=Telemetry(otlp_headers={"x-api-key": "header-canary"}),
         idempotency=Idempotency(token_keys={"a": "token-canary" + "k" * 32}),
     )
-    before = logging.root.handlers[:], logging.root.level
+    loggers = [logging.root, *map(logging.getLogger, logs.FILES)]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     logging.config.dictConfig(logs.logging_config(config))
     redaction.know(redaction.secrets_of(config))
     yield tmp_path
     redaction.know(redaction.secrets_of(settings.CONFIG))
-    logging.root.handlers, logging.root.level = before
-    for name in logs.FILES:
-        logger = logging.getLogger(name)
-        for handler in logger.handlers[:]:
+    for logger, handlers, level, propagate in before:
+        for handler in set(logger.handlers) - set(handlers):
             handler.close()
-            logger.removeHandler(handler)
-        logger.setLevel(logging.NOTSET)
-        logger.propagate = True
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 def lines(folder, name):
