@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.chaos.faults import LANES, Fault, worker_whose_clock_is_an_hour_off
 from tests.chaos.traffic import MESSAGES_PER_ORDER
 from tests.chaos.workers import clock_library
 from tests.chaos.world import DRAIN_TIMEOUT, World, world
+from tests.servers.asking import fail_where_nothing_may_be_missing
 from tests.servers.unavailable import UnavailableError
 
 log = logging.getLogger(__name__)
@@ -87,8 +87,7 @@ def _impossible_here() -> set[Fault]:
     try:
         clock_library()
     except UnavailableError as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"libfaketime is needed where CI=true: {missing}")
+        fail_where_nothing_may_be_missing("libfaketime", str(missing))
         log.warning("no worker with a wrong clock: %s", missing)
         return {worker_whose_clock_is_an_hour_off}
     return set()

@@ -20,7 +20,7 @@ import pytest
 from order_entry_project.config import BASE_DIR
 from tests.processes import await_no_process_of, commands_of
 from tests.servers import binaries
-from tests.servers.asking import FOLDER_VARIABLE, ask
+from tests.servers.asking import FOLDER_VARIABLE, ask, needed_module
 from tests.servers.unavailable import UnavailableError
 
 
@@ -52,6 +52,21 @@ def test_a_server_that_cannot_be_had_fails_its_tests_in_ci(monkeypatch: pytest.M
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match=r"needed where CI=true: no rabbitmq here"):
         ask("rabbitmq")
+
+
+def test_a_module_that_is_not_installed_skips_its_tests_with_what_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no_such_module is not installed: make it") as skipped:
+        needed_module("no_such_module", by="make it")
+    assert skipped.value.allow_module_level
+
+
+def test_a_module_that_is_not_installed_fails_its_tests_in_ci(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no_such_module is needed where CI=true"):
+        needed_module("no_such_module", by="make it")
 
 
 def test_a_missing_binary_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch):

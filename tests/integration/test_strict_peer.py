@@ -1,5 +1,6 @@
 """The strict AMQP 1.0 peer keeps its rules: tried with a client that breaks them, past the transport that obeys."""
 
+# ruff: noqa: E402 - what imports proton comes after it is known to be there
 from __future__ import annotations
 
 import socket
@@ -8,7 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-pytest.importorskip("proton", reason="make install-amqp10")
+from tests.servers.asking import needed_module, private
+
+needed_module("proton", by="make install-amqp10")
 from proton import ConnectionException, Delivery, Link, SSLDomain, Terminus, ulong
 from proton.reactor import Copy, LinkOption
 from proton.utils import ConnectionClosed, LinkDetached, SendException
@@ -16,7 +19,6 @@ from proton.utils import ConnectionClosed, LinkDetached, SendException
 from tests.acceptance.system import wait_until
 from tests.amqp10_client import client, message
 from tests.mutual_tls import Authority
-from tests.servers.asking import private
 from tests.servers.strict_peer import StrictPeer
 from tests.servers.strict_peer import strict_peer as another
 

@@ -62,15 +62,20 @@ def needed(name: str, *, package: str) -> str:
 
 
 def needed_module(name: str, *, by: str) -> None:
-    """Skips or fails where a Python module is not installed; `by` installs it."""
+    """Skips or fails where a Python module is not installed; `by` installs it. In a fixture, or as a module begins."""
     if find_spec(name) is None:
         _go_without(name, f"{name} is not installed: {by}")
 
 
-def _go_without(server: str, reason: str) -> NoReturn:
+def fail_where_nothing_may_be_missing(name: str, reason: str) -> None:
+    """Fails where CI=true: there is all that tests need, or it is to be installed."""
     if os.environ.get("CI") == "true":
-        pytest.fail(f"{server} is needed where CI=true: {reason}")
-    pytest.skip(reason)
+        pytest.fail(f"{name} is needed where CI=true: {reason}")
+
+
+def _go_without(name: str, reason: str) -> NoReturn:
+    fail_where_nothing_may_be_missing(name, reason)
+    pytest.skip(reason, allow_module_level=True)
 
 
 def _connect(connection: socket.socket) -> None:

@@ -1,8 +1,8 @@
 """Messages of AMQP 1.0: what the port is told of them, and what is sent."""
 
+# ruff: noqa: E402 - what imports proton comes after it is known to be there
 from __future__ import annotations
 
-import os
 from uuid import UUID
 
 import pytest
@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.transport import Message
+from tests.servers.asking import needed_module
 
-if os.environ.get("CI") == "true":
-    import proton
-else:
-    proton = pytest.importorskip("proton", reason="python-qpid-proton is not installed: make install-amqp10")
+needed_module("proton", by="make install-amqp10")
+import proton
 
 from consumers.amqp10.messages import Codec, Unsendable
 
