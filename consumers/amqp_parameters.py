@@ -29,7 +29,6 @@ def broker_parameters(*, purpose: str) -> list[pika.ConnectionParameters]:
     mq = settings.CONFIG.mq
     context = _tls_context() if mq.tls else None
     url = urlsplit(mq.broker_url)
-    hosts = [urlsplit(f"//{host}") for host in url.netloc.rpartition("@")[2].split(",")]
     return [
         pika.ConnectionParameters(
             host=host.hostname,
@@ -44,7 +43,7 @@ def broker_parameters(*, purpose: str) -> list[pika.ConnectionParameters]:
                 "connection_name": f"order-entry {purpose} {socket.gethostname()}.{os.getpid()}"
             },
         )
-        for host in hosts
+        for host in mq.addresses
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, check_certificates, is_local
+from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, is_local, refuse_certificates
 from order_entry_project.config.values import Count, Name, Seconds, Section
 
 _USER = "order_entry"
@@ -66,9 +66,10 @@ class Database(Section):
 
     @model_validator(mode="after")
     def _certificates_fit(self) -> Self:
-        by_name = not self.sql_host.startswith(("/", "@"))
-        check_certificates(self, tls=by_name, goes_with="a host: the sql_host here is a Unix socket")
-        check_certificates(self, tls=self.sslmode != "disable", goes_with="sslmode verify-full")
+        if self.sql_host.startswith(("/", "@")):
+            refuse_certificates(self, unless="a host: the sql_host here is a Unix socket")
+        if self.sslmode == "disable":
+            refuse_certificates(self, unless="sslmode verify-full")
         if self.sslmode == "require" and self.ca_cert:
             raise ValueError("ca_cert goes with sslmode verify-full: require believes anyone")
         return self

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from order_entry_project.config.tls import check_certificates
+from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, refuse_certificates
 from order_entry_project.config.values import Count, Name, Seconds, Section, as_seconds
 
 _BROKER_SCHEMES = ("postgresql", "amqp", "amqps", "amqp10", "amqp10s")
@@ -68,11 +68,11 @@ class Mq(Section):
     heartbeat: Annotated[int, BeforeValidator(as_seconds), Field(ge=4, le=600)] = Field(
         30, description="AMQP heartbeat, seconds."
     )
-    client_cert: Path | None = Field(
+    client_cert: ClientCert = Field(
         None, description="PEM with certificate and key; setting it turns TLS on for amqp:// too."
     )
-    client_key: Path | None = Field(None, description="Key, where client_cert does not hold it.")
-    ca_cert: Path | None = Field(None, description="CA that signed the broker; null: the system's.")
+    client_key: ClientKey = None
+    ca_cert: CaCert = None
     avro_schemas: Path | None = Field(
         None, description="Folder of further writers' .avsc files, beside those the service ships."
     )
@@ -87,11 +87,12 @@ class Mq(Section):
             raise ValueError(
                 "expected nothing after the virtual host: what else there is to set has its own key"
             )
-        if parts.scheme != "postgresql":
-            # A port that is no number raises here.
-            hosts = [urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(",")]
-            if not all(host.hostname and host.port != 0 for host in hosts):
-                raise ValueError("expected a host, or several: amqp://host:5672,other:5672")
+        # A port that is no number raises here.
+        named = parts.scheme == "postgresql" or all(
+            one.hostname and one.port != 0 for one in _addresses(value)
+        )
+        if not named:
+            raise ValueError("expected a host, or several: amqp://host:5672,other:5672")
         return value
 
     @field_validator("address")
@@ -105,22 +106,35 @@ class Mq(Section):
         return value
 
     @model_validator(mode="after")
-    def _no_contradiction(self) -> Self:
+    def _queues_differ(self) -> Self:
         if len(set(self.queues)) != len(self.queues) or not self.queues:
             raise ValueError("consumer_queue: expected one name, or a list of different names")
+        if self.producer_queue in self.queues:
+            raise ValueError(
+                "producer_queue must differ from consumer_queue: routed orders would come back in"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _protocol_has_means_for_it(self) -> Self:
         if self.embedded and self.queue_type == "stream":
             raise ValueError("queue_type stream goes with an amqp(s):// broker_url, not with postgresql://")
         if urlsplit(self.broker_url).scheme in _AMQP10 and (self.queue_type == "stream" or self.declare):
             raise ValueError(
                 "queue_type stream and declare go with an amqp(s):// broker_url: AMQP 1.0 has no means for either"
             )
-        if self.producer_queue in self.queues:
-            raise ValueError(
-                "producer_queue must differ from consumer_queue: routed orders would come back in"
-            )
-        if self.embedded and self.client_cert:
-            raise ValueError("client_cert goes with an amqp(s):// broker_url, not with postgresql://")
-        check_certificates(self, tls=self.tls, goes_with="an amqps:// broker_url, or a client_cert")
+        return self
+
+    @model_validator(mode="after")
+    def _certificates_fit(self) -> Self:
+        if self.embedded:
+            refuse_certificates(self, unless="an amqp(s):// broker_url, not with postgresql://")
+        elif not self.tls:
+            refuse_certificates(self, unless="an amqps:// broker_url, or a client_cert")
+        return self
+
+    @model_validator(mode="after")
+    def _password_has_one_source(self) -> Self:
         if self.password and self.password_file:
             raise ValueError("expected password or password_file, not both")
         if self.password_file and self.username is None:
@@ -133,10 +147,9 @@ class Mq(Section):
         return [self.consumer_queue] if isinstance(self.consumer_queue, str) else self.consumer_queue
 
     @property
-    def hosts(self) -> list[str]:
-        """The brokers' names, without ports."""
-        netlocs = urlsplit(self.broker_url).netloc.rpartition("@")[2].split(",")
-        return [urlsplit(f"//{netloc}").hostname or "" for netloc in netlocs]
+    def addresses(self) -> list[SplitResult]:
+        """`hostname` and `port` of each broker."""
+        return _addresses(self.broker_url)
 
     @property
     def embedded(self) -> bool:
@@ -145,3 +158,7 @@ class Mq(Section):
     @property
     def tls(self) -> bool:
         return urlsplit(self.broker_url).scheme in ("amqps", "amqp10s") or self.client_cert is not None
+
+
+def _addresses(broker_url: str) -> list[SplitResult]:
+    return [urlsplit(f"//{host}") for host in urlsplit(broker_url).netloc.rpartition("@")[2].split(",")]

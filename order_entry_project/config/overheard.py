@@ -26,7 +26,7 @@ def overheard(config: Config) -> Iterator[str]:
 
 def _broker(config: Config) -> bool:
     mq, url = config.mq, urlsplit(config.mq.broker_url)
-    if mq.embedded or mq.tls or all(is_local(host) for host in mq.hosts):
+    if mq.embedded or mq.tls or all(is_local(broker.hostname or "") for broker in mq.addresses):
         return False
     return bool(url.password or mq.password or mq.password_file or config.safeguard.mq_api_key)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, check_certificates
+from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, refuse_certificates
 from order_entry_project.config.values import Name, Seconds, Section
 from routing.endpoints import checked_endpoint
 from routing.registries.service import MOST_WEIGHT
@@ -125,8 +125,8 @@ class ServiceRegistry(Section):
 
     @model_validator(mode="after")
     def _certificates_fit(self) -> Self:
-        tls = self.is_asked_by_http and self.endpoint.startswith("https:")
-        check_certificates(self, tls=tls, goes_with="an https:// endpoint")
+        if not (self.is_asked_by_http and self.endpoint.startswith("https:")):
+            refuse_certificates(self, unless="an https:// endpoint")
         return self
 
     @property

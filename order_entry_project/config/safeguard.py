@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 
+from order_entry_project.config.tls import CaCert, ClientCert, ClientKey
 from order_entry_project.config.values import Seconds, Section
 
 
 class Safeguard(Section):
     host: str | None = Field(None, description="Host of the appliance, or host:port.")
-    client_cert: Path | None = Field(
+    client_cert: ClientCert = Field(
         None, description="PEM with certificate and key of this application's certificate user."
     )
-    client_key: Path | None = Field(None, description="Key, where client_cert does not hold it.")
-    ca_cert: Path | None = Field(
-        None, description="CA that signed the appliance's certificate; null: the system's."
-    )
+    client_key: ClientKey = None
+    ca_cert: CaCert = None
     api_version: str = Field("v4", pattern=r"^v[0-9]{1,2}$", description="Version of its API.")
     sql_api_key: SecretStr | None = Field(
         None, description="A2A API key of the database account, with database.credentials_source safeguard."
@@ -46,9 +43,3 @@ class Safeguard(Section):
             if parts.netloc != value or not parts.hostname or "@" in value or parts.port == 0:
                 raise ValueError("expected a host, or host:port")
         return value
-
-    @model_validator(mode="after")
-    def _key_goes_with_certificate(self) -> Self:
-        if self.client_key and not self.client_cert:
-            raise ValueError("client_key goes with client_cert")
-        return self

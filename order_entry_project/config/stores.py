@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from consumers.token import KEY_ID, SMALLEST_KEY
+from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, refuse_certificates
 from order_entry_project.config.values import Count, Name, Seconds, Section, as_seconds
 
 _SEED_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+):([0-9]{1,5})(?::([^\s:]+))?")
@@ -50,11 +51,11 @@ class Aerospike(Section):
         0.5,
         description="Longest wait for one batch; no more than router.timeout and mq.heartbeat / 4 count.",
     )
-    client_cert: Path | None = Field(
+    client_cert: ClientCert = Field(
         None, description="PEM with certificate and key; setting it turns mutual TLS on."
     )
-    client_key: Path | None = Field(None, description="Key, where client_cert does not hold it.")
-    ca_cert: Path | None = Field(
+    client_key: ClientKey = None
+    ca_cert: CaCert = Field(
         None, description="CA that signed the nodes' certificates; null: the system's. Turns TLS on."
     )
     replication_factor: Count = Field(
@@ -77,12 +78,6 @@ class Aerospike(Section):
             )
         return value
 
-    @model_validator(mode="after")
-    def _key_goes_with_certificate(self) -> Self:
-        if self.client_key and not self.client_cert:
-            raise ValueError("client_key goes with client_cert")
-        return self
-
     @property
     def hosts(self) -> list[SeedHost]:
         return [SeedHost.parse(text) for text in self.seed_hosts]
@@ -104,9 +99,9 @@ class Redis(Section):
         0.5,
         description="Longest wait for one batch; no more than router.timeout and mq.heartbeat / 4 count.",
     )
-    client_cert: Path | None = Field(None, description="PEM with certificate and key, shown to the server.")
-    client_key: Path | None = Field(None, description="Key, where client_cert does not hold it.")
-    ca_cert: Path | None = Field(None, description="CA that signed the server, beside the system's.")
+    client_cert: ClientCert = None
+    client_key: ClientKey = None
+    ca_cert: CaCert = Field(None, description="CA that signed the server, beside the system's.")
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
@@ -117,10 +112,8 @@ class Redis(Section):
             )
         if parts.port == 0 or not re.fullmatch(r"(/\d*)?", parts.path):
             raise ValueError("url: expected a port and at most the number of a database after the host")
-        if parts.scheme == "redis" and (self.client_cert or self.client_key or self.ca_cert):
-            raise ValueError("client_cert, client_key and ca_cert go with a rediss:// url")
-        if self.client_key and not self.client_cert:
-            raise ValueError("client_key goes with client_cert")
+        if parts.scheme == "redis":
+            refuse_certificates(self, unless="a rediss:// url")
         return self
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, check_certificates, is_local
+from order_entry_project.config.tls import CaCert, ClientCert, ClientKey, is_local, refuse_certificates
 from order_entry_project.config.values import Seconds, Section
 
 _TRACES_PATH = "/v1/traces"
@@ -74,8 +74,8 @@ class Telemetry(Section):
 
     @model_validator(mode="after")
     def _certificates_fit(self) -> Self:
-        tls = not self.otlp_endpoint or urlsplit(self.otlp_endpoint).scheme == "https"
-        check_certificates(self, tls=tls, goes_with="an https:// otlp_endpoint")
+        if self.otlp_endpoint and urlsplit(self.otlp_endpoint).scheme != "https":
+            refuse_certificates(self, unless="an https:// otlp_endpoint")
         return self
 
     @property

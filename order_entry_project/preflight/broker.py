@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -43,8 +42,8 @@ _ADVICE = (
 def checks() -> list[Check]:
     if settings.CONFIG.mq.embedded:
         return [Check("queue", _URL, _embedded)]
-    hosts = urlsplit(settings.CONFIG.mq.broker_url).netloc.rpartition("@")[2].split(",")
-    return [Check(f"broker {host}", _URL, partial(_findings, index)) for index, host in enumerate(hosts)]
+    brokers = enumerate(settings.CONFIG.mq.addresses)
+    return [Check(f"broker {one.netloc}", _URL, partial(_findings, index)) for index, one in brokers]
 
 
 def _findings(index: int, patience: float) -> Iterator[Finding]:
