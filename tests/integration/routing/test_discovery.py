@@ -11,6 +11,7 @@ import pytest
 from routing.discovery import Discovery
 from routing.registry import Registry
 from tests.integration.routing.registries import ENTRY, registry_at, static
+from tests.integration.routing.turning import turn_until
 from tests.scripted_server import always
 
 
@@ -34,19 +35,8 @@ class Watch:
         self.changes.append(endpoints(service))
         self.threads.add(threading.get_ident())
 
-    def until(self, done, *, patience=10):
-        end = time.monotonic() + patience
-
-        def look():
-            if done():
-                self.reactor.stop()
-            elif time.monotonic() > end:
-                self.reactor.fail(AssertionError("waited too long"))
-            else:
-                self.reactor.call_later(0.001, look)
-
-        look()
-        self.reactor.run()
+    def until(self, done, **options):
+        turn_until(self.reactor, done, **options)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from routing.models import Outcome
 from routing.registry import RegistryUnavailable
 from routing.router import RouterClient
 from tests.integration.routing.registries import registry_at
+from tests.integration.routing.turning import turn_until
 from tests.mutual_tls import Authority, outdated
 from tests.scripted_server import Line, ScriptedServer, always, over_tls
 
@@ -83,17 +84,10 @@ def call(reactor):
         if tls not in clients:
             clients[tls] = RouterClient(reactor, timeout=5, in_flight=1, tls=tls)
         answers = []
-
-        def on_answer(answer):
-            answers.append(answer)
-            reactor.stop()
-
         clients[tls].post(
-            neighbour.url(host), b"{}", idempotency_key="A", traceparent=None, on_answer=on_answer
+            neighbour.url(host), b"{}", idempotency_key="A", traceparent=None, on_answer=answers.append
         )
-        overdue = reactor.call_later(PATIENCE, lambda: reactor.fail(AssertionError("waited too long")))
-        reactor.run()
-        reactor.remove_timeout(overdue)
+        turn_until(reactor, lambda: answers)
         return answers[0]
 
     yield post
