@@ -10,8 +10,9 @@ from uuid import uuid4
 from pika import spec
 from pika.channel import Channel
 
-from consumers.amqp_link import Link, Parameters
+from consumers.amqp_link import Link
 from consumers.amqp_queues import ensure_queue
+from consumers.amqp_reconnecting import Parameters
 from consumers.transport import Delivery, Listener
 from routing.reactor import Reactor
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pika
@@ -13,23 +12,12 @@ from pika.channel import Channel
 from consumers.amqp_connection import Connection
 from consumers.amqp_errors import explain, is_refused_login
 from consumers.amqp_parameters import credentials_refused
-from routing.backoff import delay
+from consumers.amqp_reconnecting import Parameters, Reconnecting
 from routing.reactor import Reactor
-
-logger = logging.getLogger(__name__)
-
-_BASE, _CAP = 0.1, 10.0  # seconds between tries
-_FAREWELL = 2.0  # seconds a broker has to answer our goodbye
-
-Parameters = Callable[[], Sequence[pika.ConnectionParameters]]
 
 
 class Link:
-    """`on_channel` gets each new channel; `on_lost` the reason, once for each session and each failed try.
-
-    The hosts of `parameters()` are tried in turn. `queue` is what the channel is for, named in complaints.
-    `on_other_version`: called in place of another try where the broker answers in AMQP 1.0.
-    """
+    """`on_channel` gets each new channel; `queue` is what it is for. The others: see `Reconnecting`."""
 
     def __init__(
         self,
@@ -42,25 +30,26 @@ class Link:
         on_other_version: Callable[[], None] | None = None,
     ) -> None:
         self._reactor = reactor
-        self._parameters = parameters
         self._queue = queue
         self._on_channel = on_channel
-        self._on_lost = on_lost
-        self._on_other_version = on_other_version
+        self._reconnecting = Reconnecting(
+            reactor,
+            parameters,
+            queue=queue,
+            connect=self._connect,
+            on_lost=on_lost,
+            on_other_version=on_other_version,
+        )
         self._connection: Any = None  # a Connection, from the first step of connecting on
         self._alive: set[Any] = set()  # that one, and those before it that are still saying goodbye
         self._host = ""
-        self._tries = 0
-        self._failures = 0
-        self._timer: object | None = None
-        self._on_closed: Callable[[], None] | None = None
 
     def open(self) -> None:
-        self._timer = self._reactor.call_later(0, self._connect)
+        self._reconnecting.begin()
 
     def established(self) -> None:
-        """The owner has all it wants: the next failure is a first one."""
-        self._failures = 0
+        """The owner has all it wants."""
+        self._reconnecting.established()
 
     def drop(self, reason: str) -> None:
         """End this session, as if the broker had."""
@@ -69,28 +58,10 @@ class Link:
 
     def close(self, on_closed: Callable[[], None]) -> None:
         """Say goodbye, for two seconds at most; `on_closed` is called once, `on_lost` no more."""
-        self._on_closed = on_closed
-        self._cancel_timer()
-        if not self._alive:
-            self._timer = self._reactor.call_later(0, self._closed)
-            return
-        self._timer = self._reactor.call_later(_FAREWELL, self._give_up)
-        if self._connection is not None:
-            if self._connection.is_open:
-                self._connection.close()
-            else:
-                _terminate(self._connection)
+        self._reconnecting.end(on_closed, say_goodbye=self._say_goodbye, give_up=self._give_up)
 
-    def _connect(self) -> None:
-        self._timer = None
-        try:
-            hosts = self._parameters()
-        except ValueError as error:
-            self._try_again(str(error))
-            return
-        host = hosts[self._tries % len(hosts)]
+    def _connect(self, host: pika.ConnectionParameters) -> None:
         self._host = f"{host.host}:{host.port}"
-        self._tries += 1
         guard = self._reactor.guard
         self._connection = Connection(
             host,
@@ -105,55 +76,48 @@ class Link:
         connection.channel(on_open_callback=self._reactor.guard(self._on_channel_open))
 
     def _on_channel_open(self, channel: Channel) -> None:
-        if channel.connection is self._connection and self._on_closed is None:
+        if channel.connection is self._connection and not self._reconnecting.ending:
             channel.add_on_close_callback(self._reactor.guard(self._on_channel_ended))
             self._on_channel(channel)
 
     def _on_channel_ended(self, channel: Channel, error: Exception) -> None:
-        if self._on_closed is None:
+        if not self._reconnecting.ending:
             self._end(channel.connection, explain(error, self._queue))
 
     def _on_connection_ended(self, connection: Connection, error: BaseException) -> None:
         self._alive.discard(connection)
         if is_refused_login(error):
             credentials_refused(connection.params.credentials)
-        if self._on_other_version is not None and self._on_closed is None and connection.answered_1_0:
-            self._connection = None
-            self._on_other_version()
-        elif self._on_closed is None:
-            self._end(connection, f"{self._host}: {explain(error, self._queue)}")
+        if not self._reconnecting.ending:
+            reason = f"{self._host}: {explain(error, self._queue)}"
+            self._end(connection, reason, other_version=connection.answered_1_0)
         elif not self._alive:
             self._closed()
 
-    def _end(self, connection: Any, reason: str) -> None:
+    def _end(self, connection: Any, reason: str, *, other_version: bool = False) -> None:
         if connection is self._connection:
             self._connection = None
             if connection.is_open:
                 connection.close()
-            self._try_again(reason)
+            self._reconnecting.lost(reason, other_version=other_version)
 
-    def _try_again(self, reason: str) -> None:
-        self._failures += 1
-        wait = delay(self._failures, base=_BASE, cap=_CAP)
-        logger.warning("no connection for queue %s, next try in %.1f s: %s", self._queue, wait, reason)
-        self._timer = self._reactor.call_later(wait, self._connect)
-        self._on_lost(reason)
+    def _say_goodbye(self) -> bool:
+        if self._connection is not None:
+            if self._connection.is_open:
+                self._connection.close()
+            else:
+                _terminate(self._connection)
+        return bool(self._alive)
 
     def _give_up(self) -> None:
         for connection in self._alive:
             _terminate(connection)
+        if not self._alive:
+            self._closed()
 
     def _closed(self) -> None:
-        self._cancel_timer()
         self._connection = None
-        if self._on_closed is not None:
-            on_closed, self._on_closed = self._on_closed, None
-            on_closed()
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._reactor.remove_timeout(self._timer)
-            self._timer = None
+        self._reconnecting.ended()
 
 
 def _terminate(connection: Any) -> None:

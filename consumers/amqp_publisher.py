@@ -15,8 +15,9 @@ from typing import Any
 from pika import exceptions, spec
 from pika.channel import Channel
 
-from consumers.amqp_link import Link, Parameters
+from consumers.amqp_link import Link
 from consumers.amqp_queues import ensure_queue
+from consumers.amqp_reconnecting import Parameters
 from consumers.transport import Message, Outcome
 from routing.reactor import Reactor
 

@@ -25,8 +25,9 @@ from consumers.amqp10.addresses import Address
 from consumers.amqp10.depth import Depth
 from consumers.amqp10.engine import Ended, Engine
 from consumers.amqp10.errors import explain
-from consumers.amqp10.link import Link, Parameters
+from consumers.amqp10.link import Link
 from consumers.amqp10.messages import Codec
+from consumers.amqp_reconnecting import Parameters
 from consumers.transport import Delivery, Listener
 from routing.reactor import Reactor
 

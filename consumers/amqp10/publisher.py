@@ -23,8 +23,9 @@ from cproton import (
 from consumers.amqp10.addresses import Address
 from consumers.amqp10.engine import Ended, Engine
 from consumers.amqp10.errors import GONE, NOT_FOUND, explain
-from consumers.amqp10.link import Link, Parameters
+from consumers.amqp10.link import Link
 from consumers.amqp10.messages import Codec, Unsendable
+from consumers.amqp_reconnecting import Parameters
 from consumers.transport import Message, Outcome
 from routing.reactor import Reactor
 
