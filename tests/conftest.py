@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
@@ -11,6 +13,9 @@ from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import override_settings
 
+from orders import logins
+from orders.api import rates, throttles
+from orders.api.rates import Turns
 from tests.servers.asking import ask, needed_module
 from tests.servers.postgres import TEMPLATE, Database, fresh_database
 from tests.servers.rabbitmq import Broker
@@ -85,6 +90,33 @@ def strict_peer(amqp10_package: None) -> StrictPeer:
 def redis_server() -> Redis:
     """The run's Redis."""
     return Redis(**ask("redis"))
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`configure("section", key=value)`: the configuration with these keys, for one test."""
+
+    def change(section: str, **keys: Any) -> None:
+        before = getattr(settings.CONFIG, section)
+        changed = type(before).model_validate(before.model_dump() | keys)
+        monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={section: changed}))
+
+    return change
+
+
+@pytest.fixture
+def nobody_has_called_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API's limits as in a process that has just begun."""
+    # For the limits time stands still: on a slow machine a turn would come back before the test has used up all.
+    now = time.monotonic()
+    monkeypatch.setattr(rates, "time", SimpleNamespace(monotonic=lambda: now))
+    for module, name in (
+        (throttles, "_addresses"),
+        (throttles, "_callers"),
+        (throttles, "_creations"),
+        (logins, "_failures"),
+    ):
+        monkeypatch.setattr(module, name, Turns())
 
 
 @pytest.fixture(scope="session")

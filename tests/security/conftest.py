@@ -12,13 +12,16 @@ from django.contrib.auth.models import User
 from django.core import serializers
 from django.test import Client
 
-from tests.integration.orders.api import conftest as callers
+from tests.callers import PASSWORD
 
-_nobody_has_called_yet = callers._nobody_has_called_yet
-configure = callers.configure
 # What being refused may leave behind: the record of it, sessions, and when someone was last seen.
 _ON_RECORD = {"orders.auditentry", "sessions.session", "orders.storerecord", "admin.logentry"}
 _SEEN = {"last_login", "last_used_at"}
+
+
+@pytest.fixture(autouse=True)
+def _limits_are_as_new(nobody_has_called_yet: None) -> None:
+    pass
 
 
 def contents() -> dict[str, list[str]]:
@@ -48,5 +51,5 @@ def nothing_changes(db) -> AbstractContextManager[None]:
 @pytest.fixture
 def superuser(db) -> Client:
     client = Client(raise_request_exception=False)
-    client.force_login(User.objects.create_superuser("root", password=callers.PASSWORD))
+    client.force_login(User.objects.create_superuser("root", password=PASSWORD))
     return client

@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from orders.api import tokens
 from orders.models import ApiToken
-from tests.integration.orders.api.conftest import basic, bearer, person, token
+from tests.callers import basic, bearer, person, token
 from tests.security.hostile import plant
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from tests.integration.orders.api.conftest import PASSWORD, bearing, person
+from tests.callers import PASSWORD, bearing, person
 from tests.security.hostile import MARKUP, Page, plant
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from django.test import Client
 from order_entry_project.logs import JsonLines
 from orders.models import Order
 from tests.book_rows import order_in_book, routed_order
-from tests.integration.orders.api.conftest import bearing
+from tests.callers import bearing
 
 pytestmark = pytest.mark.django_db
 

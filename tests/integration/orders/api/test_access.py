@@ -15,7 +15,7 @@ from orders.api.access import ScopePermission
 from orders.models import Order
 from orders.scopes import Scope
 from tests.book_rows import order_in_book, routed_order
-from tests.integration.orders.api.conftest import (
+from tests.callers import (
     basic,
     bearer,
     bearing,

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from orders import halts
 from orders.models import Halt
-from tests.integration.orders.api.conftest import basic, bearer, bearing, person, problem_of, token
+from tests.callers import basic, bearer, bearing, person, problem_of, token
 
 pytestmark = pytest.mark.django_db
 

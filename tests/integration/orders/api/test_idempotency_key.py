@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on the writes that are no operations on an order: those are in routing/test_operations_api.py."""
+"""`Idempotency-Key` on the writes that are no operations on an order: see those in routing/api."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.test import Client
 
 from orders.api import idempotency
 from orders.models import AuditEntry, Halt, KeptAnswer, Order
-from tests.integration.orders.api.conftest import bearing, problem_of
+from tests.callers import bearing, problem_of
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.test import Client
 from orders import status_cache
 from orders.stores.port import StoreUnavailable
 from tests.book_rows import order_in_book
-from tests.integration.orders.api.conftest import basic, bearing, person, problem_of
+from tests.callers import basic, bearing, person, problem_of
 
 pytestmark = pytest.mark.django_db
 

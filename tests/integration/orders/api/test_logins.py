@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from orders import logins
 from orders.models import AuditEntry
-from tests.integration.orders.api.conftest import PASSWORD, basic, person, problem_of
+from tests.callers import PASSWORD, basic, person, problem_of
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from django.test import Client, RequestFactory
 
 from orders.api import proxies
 from orders.models import OrderEvent
-from tests.integration.orders.api.conftest import basic, bearer, person, problem_of, token
+from tests.callers import basic, bearer, person, problem_of, token
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from orders import status_cache
 from orders.api import views
 from orders.status_cache import StatusCache
 from tests.book_rows import order_in_book
-from tests.integration.orders.api.conftest import problem_of
+from tests.callers import problem_of
 
 pytestmark = pytest.mark.django_db
 

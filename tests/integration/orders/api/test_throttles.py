@@ -11,7 +11,7 @@ from django.test import Client
 from orders.api import rates
 from orders.models import Order
 from tests.book_rows import order_in_book
-from tests.integration.orders.api.conftest import basic, bearer, bearing, person, problem_of, token
+from tests.callers import basic, bearer, bearing, person, problem_of, token
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from orders.models import ApiToken, AuditEntry
-from tests.integration.orders.api.conftest import bearer, person, problem_of, token
+from tests.callers import bearer, person, problem_of, token
 
 pytestmark = pytest.mark.django_db
 

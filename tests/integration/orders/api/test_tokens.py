@@ -15,7 +15,7 @@ from orders.api import tokens
 from orders.models import ApiToken, AuditEntry, OrderEvent
 from orders.scopes import Scope
 from tests.book_rows import order_in_book
-from tests.integration.orders.api.conftest import bearer, bearing, person, problem_of, token
+from tests.callers import bearer, bearing, person, problem_of, token
 
 pytestmark = pytest.mark.django_db
 
