@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
-from consumers.transport import Delivery, Listener, Message, Outcome
+from consumers.transport import Delivery, Listener, Message, OnDepth, OnOutcome
 
 
 class Consumer(Protocol):
@@ -16,7 +16,7 @@ class Consumer(Protocol):
     def ack(self, deliveries: Sequence[Delivery]) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
-    def depth(self, on_depth: Callable[[int | None], None]) -> None: ...
+    def depth(self, on_depth: OnDepth) -> None: ...
     def stop(self, on_stopped: Callable[[], None]) -> None: ...
 
 
@@ -24,7 +24,7 @@ class Publisher(Protocol):
     """The other half; `on_up` and `on_down` as of a `Listener`."""
 
     def start(self, on_up: Callable[[], None], on_down: Callable[[str, str], None]) -> None: ...
-    def publish(self, messages: Sequence[Message], on_outcome: Callable[[int, Outcome], None]) -> None: ...
+    def publish(self, messages: Sequence[Message], on_outcome: OnOutcome) -> None: ...
     def stop(self, on_stopped: Callable[[], None]) -> None: ...
 
 
@@ -60,7 +60,7 @@ class AmqpTransport:
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         self._consuming().ack(deliveries)
 
-    def publish(self, messages: Sequence[Message], on_outcome: Callable[[int, Outcome], None]) -> None:
+    def publish(self, messages: Sequence[Message], on_outcome: OnOutcome) -> None:
         if self._publisher is None:
             raise RuntimeError("this transport was made without a queue to publish to")
         self._publisher.publish(messages, on_outcome)
@@ -71,7 +71,7 @@ class AmqpTransport:
     def resume(self) -> None:
         self._consuming().resume()
 
-    def depth(self, on_depth: Callable[[int | None], None]) -> None:
+    def depth(self, on_depth: OnDepth) -> None:
         self._consuming().depth(on_depth)
 
     def stop(self, on_stopped: Callable[[], None]) -> None:

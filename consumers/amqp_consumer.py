@@ -13,7 +13,7 @@ from pika.channel import Channel
 from consumers.amqp_link import Link
 from consumers.amqp_queues import ensure_queue
 from consumers.amqp_reconnecting import Parameters
-from consumers.transport import Delivery, Listener
+from consumers.transport import Delivery, Listener, OnDepth
 from routing.reactor import Reactor
 
 
@@ -66,7 +66,7 @@ class AmqpConsumer:
         self._paused = False
         # Tags of this channel in their order, each with its offset if it came from a stream.
         self._unacked: OrderedDict[int, int | None] = OrderedDict()
-        self._asked: dict[object, Callable[[int | None], None]] = {}
+        self._asked: dict[object, OnDepth] = {}
 
     def start(self, listener: Listener) -> None:
         self._listener = listener
@@ -113,7 +113,7 @@ class AmqpConsumer:
         if self._channel is not None and self._consuming is None:
             self._consume(self._channel, _nothing)
 
-    def depth(self, on_depth: Callable[[int | None], None]) -> None:
+    def depth(self, on_depth: OnDepth) -> None:
         """Note on a depth of 0: the queue hands messages to our channel's process at the broker, which may
         answer a declare before it sends them on. By the time it answers a second one it has sent them.
         """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from consumers import amqp_versions
 from consumers.amqp_versions import Version
-from consumers.transport import Delivery, Listener, Message, Outcome, Transport
+from consumers.transport import Delivery, Listener, Message, OnDepth, OnOutcome, Transport
 from routing.reactor import Reactor
 
 _PAUSE = 0.1  # seconds before the other version: hosts that differ must not make this spin
@@ -37,7 +37,7 @@ class EitherAmqp:
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         self._current.ack(deliveries)
 
-    def publish(self, messages: Sequence[Message], on_outcome: Callable[[int, Outcome], None]) -> None:
+    def publish(self, messages: Sequence[Message], on_outcome: OnOutcome) -> None:
         self._current.publish(messages, on_outcome)
 
     def pause(self) -> None:
@@ -48,7 +48,7 @@ class EitherAmqp:
         self._paused = False
         self._current.resume()
 
-    def depth(self, on_depth: Callable[[int | None], None]) -> None:
+    def depth(self, on_depth: OnDepth) -> None:
         self._current.depth(on_depth)
 
     def stop(self, on_stopped: Callable[[], None]) -> None:

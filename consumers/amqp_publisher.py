@@ -16,9 +16,10 @@ from pika import exceptions, spec
 from pika.channel import Channel
 
 from consumers.amqp_link import Link
+from consumers.amqp_publishers import LinkedPublisher, Unanswered, answer_all
 from consumers.amqp_queues import ensure_queue
 from consumers.amqp_reconnecting import Parameters
-from consumers.transport import Message, Outcome
+from consumers.transport import Message, OnOutcome, Outcome
 from routing.reactor import Reactor
 
 logger = logging.getLogger(__name__)
@@ -27,10 +28,8 @@ _PERSISTENT = 2
 # What pika raises, before anything is sent, for properties that AMQP cannot carry.
 _UNSENDABLE = (exceptions.AMQPError, ValueError, TypeError, struct.error)
 
-OnOutcome = Callable[[int, Outcome], None]
 
-
-class AmqpPublisher:
+class AmqpPublisher(LinkedPublisher[Link]):
     """`declare`: the type of the queue to declare, None to leave it to `mandatory` to find out."""
 
     def __init__(
@@ -42,37 +41,22 @@ class AmqpPublisher:
         declare: str | None,
         on_other_version: Callable[[], None] | None = None,
     ) -> None:
-        self._reactor = reactor
-        self._queue = queue
-        self._declare = declare
-        self._link = Link(
+        link = Link(
             reactor,
             parameters,
             queue=queue,
             on_channel=self._on_channel,
-            on_lost=self._on_lost,
+            on_lost=self.on_lost,
             on_other_version=on_other_version,
         )
-        self._on_up: Callable[[], None]
-        self._on_down: Callable[[str, str], None]
+        super().__init__(reactor, link, queue=queue)
+        self._declare = declare
         self._channel: Channel | None = None  # once it confirms
         self._blocked = False
         self._sequence = 0
-        self._unconfirmed: OrderedDict[int, tuple[str, int, OnOutcome]] = OrderedDict()
+        self._unconfirmed: OrderedDict[int, Unanswered] = OrderedDict()
         self._returned: Counter[str] = Counter()  # message ids; a return comes before its confirm
         self._missing_said = False
-
-    def start(self, on_up: Callable[[], None], on_down: Callable[[str, str], None]) -> None:
-        self._on_up, self._on_down = on_up, on_down
-        self._link.open()
-
-    def stop(self, on_stopped: Callable[[], None]) -> None:
-        def stopped() -> None:
-            self._forget_session()
-            on_stopped()
-
-        self._link.close(stopped)
-        self._channel = None
 
     def publish(self, messages: Sequence[Message], on_outcome: OnOutcome) -> None:
         """Without a connection, or with one that the broker has blocked, nothing is kept waiting: NACKED."""
@@ -81,7 +65,7 @@ class AmqpPublisher:
             with self._channel.connection.gathering():
                 refused = self._send_all(self._channel, messages, on_outcome)
         if refused:
-            self._reactor.call_later(0, lambda: _refuse(refused, on_outcome))
+            self._answer_later(refused, Outcome.NACKED, on_outcome)
 
     def _send_all(self, channel: Channel, messages: Sequence[Message], on_outcome: OnOutcome) -> list[int]:
         """The indexes of those that cannot be sent."""
@@ -142,7 +126,7 @@ class AmqpPublisher:
             else:
                 on_outcome(index, outcome)
 
-    def _pop(self, tag: int, *, multiple: bool) -> list[tuple[str, int, OnOutcome]]:
+    def _pop(self, tag: int, *, multiple: bool) -> list[Unanswered]:
         if not multiple:
             return [self._unconfirmed.pop(tag)]
         popped = []
@@ -171,9 +155,8 @@ class AmqpPublisher:
         self._blocked = False
         logger.info("the broker takes messages again")
 
-    def _on_lost(self, reason: str) -> None:
-        self._forget_session()
-        self._on_down(reason, self._queue)
+    def _send_no_more(self) -> None:
+        self._channel = None
 
     def _forget_session(self) -> None:
         self._channel = None
@@ -181,10 +164,4 @@ class AmqpPublisher:
         self._sequence = 0
         self._returned.clear()
         unconfirmed, self._unconfirmed = self._unconfirmed, OrderedDict()
-        for _, index, on_outcome in unconfirmed.values():
-            on_outcome(index, Outcome.NACKED)
-
-
-def _refuse(indexes: Sequence[int], on_outcome: OnOutcome) -> None:
-    for index in indexes:
-        on_outcome(index, Outcome.NACKED)
+        answer_all(unconfirmed.values(), Outcome.NACKED)

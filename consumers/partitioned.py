@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from consumers.transport import Delivery, Listener, Message, Outcome, Transport
+from consumers.transport import Delivery, Listener, Message, OnDepth, OnOutcome, Transport
 from orders.stores.port import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class PartitionedTransport:
                 self._outstanding[partition].difference_update(some)
                 self._close_if_done(partition)
 
-    def publish(self, messages: Sequence[Message], on_outcome: Callable[[int, Outcome], None]) -> None:
+    def publish(self, messages: Sequence[Message], on_outcome: OnOutcome) -> None:
         if self._publisher is None:
             raise RuntimeError("this transport was made without a queue to publish to")
         self._publisher.publish(messages, on_outcome)
@@ -85,7 +85,7 @@ class PartitionedTransport:
             if partition not in self._leaving:
                 side.resume()
 
-    def depth(self, on_depth: Callable[[int | None], None]) -> None:
+    def depth(self, on_depth: OnDepth) -> None:
         """Of the partitions held here; None where this cannot be had of one of them, or none is held."""
         depths: list[int | None] = []
         sides = list(self._sides.values())

@@ -50,6 +50,10 @@ class Outcome(Enum):
     NACKED = "nacked"  # the queue will not have it, or the connection ended before an answer
 
 
+OnOutcome = Callable[[int, Outcome], None]  # of the message with this index
+OnDepth = Callable[[int | None], None]
+
+
 class Listener(Protocol):
     def on_delivery(self, delivery: Delivery) -> None: ...
     def on_up(self) -> None:
@@ -66,7 +70,7 @@ class Transport(Protocol):
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """Done with these. Those of an ended session are ignored."""
 
-    def publish(self, messages: Sequence[Message], on_outcome: Callable[[int, Outcome], None]) -> None:
+    def publish(self, messages: Sequence[Message], on_outcome: OnOutcome) -> None:
         """Send to the producer queue; `on_outcome(i, outcome)` once for each `messages[i]`, at a later time.
 
         Never raises for the network's sake: without a connection the outcome is NACKED.
@@ -77,7 +81,7 @@ class Transport(Protocol):
 
     def resume(self) -> None: ...
 
-    def depth(self, on_depth: Callable[[int | None], None]) -> None:
+    def depth(self, on_depth: OnDepth) -> None:
         """Messages ready in the consumer queue, None when it cannot be had.
 
         A 0 says that whatever was in the queue when this was asked has been handed to some consumer, to this

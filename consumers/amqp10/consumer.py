@@ -28,7 +28,7 @@ from consumers.amqp10.errors import explain
 from consumers.amqp10.link import Link
 from consumers.amqp10.messages import Codec
 from consumers.amqp_reconnecting import Parameters
-from consumers.transport import Delivery, Listener
+from consumers.transport import Delivery, Listener, OnDepth
 from routing.reactor import Reactor
 
 
@@ -102,7 +102,7 @@ class Amqp10Consumer:
             self._grant()
             self._link.flush()
 
-    def depth(self, on_depth: Callable[[int | None], None]) -> None:
+    def depth(self, on_depth: OnDepth) -> None:
         """See `consumers.amqp10.depth`: 0 or nothing."""
         can_tell = self._up and not self._paused
         self._depth.ask(on_depth, self._receiver if can_tell else None)

@@ -8,17 +8,15 @@ that are ready; before or after it hands on the last ones. So it is waited a whi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from cproton import pn_link_draining, pn_link_queued
 
+from consumers.transport import OnDepth
 from routing.reactor import Reactor
 
 _PATIENCE = 5.0  # seconds for an answer
 _A_WHILE = 0.1  # seconds
-
-OnDepth = Callable[[int | None], None]
 
 
 class Depth:

@@ -25,18 +25,17 @@ from consumers.amqp10.engine import Ended, Engine
 from consumers.amqp10.errors import GONE, NOT_FOUND, explain
 from consumers.amqp10.link import Link
 from consumers.amqp10.messages import Codec, Unsendable
+from consumers.amqp_publishers import LinkedPublisher, Unanswered, answer_all
 from consumers.amqp_reconnecting import Parameters
-from consumers.transport import Message, Outcome
+from consumers.transport import Message, OnOutcome, Outcome
 from routing.reactor import Reactor
 
 logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN = 1.0  # seconds between looks at whether a missing queue is there now
 
-OnOutcome = Callable[[int, Outcome], None]
 
-
-class Amqp10Publisher:
+class Amqp10Publisher(LinkedPublisher[Link]):
     """`address`: what the queue is called at the broker. `patience`: seconds without any answer it waits for one.
 
     Note on a missing queue: a broker refuses the link to one. The connection stays, messages are RETURNED, and the
@@ -54,15 +53,12 @@ class Amqp10Publisher:
         patience: float,
         on_other_version: Callable[[], None] | None = None,
     ) -> None:
-        self._reactor = reactor
-        self._queue = queue
-        self._address = address
-        self._patience = patience
-        self._link = Link(
+        link = Link(
             reactor, parameters, self, queue=queue, purpose="publishes", on_other_version=on_other_version
         )
-        self._on_up: Callable[[], None]
-        self._on_down: Callable[[str, str], None]
+        super().__init__(reactor, link, queue=queue)
+        self._address = address
+        self._patience = patience
         self._codec = Codec()
         self._engine: Engine | None = None
         self._sender: Any = None
@@ -72,27 +68,15 @@ class Amqp10Publisher:
         self._attach_timer: object | None = None
         self._look_timer: object | None = None
         self._tags = count()
-        self._unsettled: dict[str, tuple[str, int, OnOutcome]] = {}
+        self._unsettled: dict[str, Unanswered] = {}
         self._heard = 0.0  # when something was last said of them, or when there were none
         self._refusal_said = False
-
-    def start(self, on_up: Callable[[], None], on_down: Callable[[str, str], None]) -> None:
-        self._on_up, self._on_down = on_up, on_down
-        self._link.open()
-
-    def stop(self, on_stopped: Callable[[], None]) -> None:
-        def stopped() -> None:
-            self._forget_session()
-            on_stopped()
-
-        self._up = False
-        self._link.close(stopped)
 
     def publish(self, messages: Sequence[Message], on_outcome: OnOutcome) -> None:
         """Without a connection nothing is kept waiting: NACKED."""
         if not self._up or self._missing:
             outcome = Outcome.RETURNED if self._up else Outcome.NACKED
-            self._soon(range(len(messages)), outcome, on_outcome)
+            self._answer_later(range(len(messages)), outcome, on_outcome)
             return
         if not self._unsettled:
             self._heard = time.monotonic()
@@ -101,14 +85,7 @@ class Amqp10Publisher:
         ]
         self._link.flush()
         if refused:
-            self._soon(refused, Outcome.NACKED, on_outcome)
-
-    def _soon(self, indexes: Sequence[int], outcome: Outcome, on_outcome: OnOutcome) -> None:
-        def tell() -> None:
-            for index in indexes:
-                on_outcome(index, outcome)
-
-        self._reactor.call_later(0, tell)
+            self._answer_later(refused, Outcome.NACKED, on_outcome)
 
     def _send(self, message: Message, index: int, on_outcome: OnOutcome) -> bool:
         try:
@@ -206,9 +183,8 @@ class Amqp10Publisher:
         else:
             self._look_timer = self._reactor.call_later(self._patience / 4, self._look)
 
-    def on_lost(self, reason: str) -> None:
-        self._forget_session()
-        self._on_down(reason, self._queue)
+    def _send_no_more(self) -> None:
+        self._up = False
 
     def _forget_session(self) -> None:
         self._engine = self._sender = None
@@ -222,5 +198,4 @@ class Amqp10Publisher:
 
     def _answer_all(self, outcome: Outcome) -> None:
         unsettled, self._unsettled = self._unsettled, {}
-        for _, index, on_outcome in unsettled.values():
-            on_outcome(index, outcome)
+        answer_all(unsettled.values(), outcome)
