@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import override_settings
 
+from order_entry_project import redaction
 from orders import logins
 from orders.api import rates, throttles
 from orders.api.rates import Turns
@@ -90,6 +91,16 @@ def strict_peer(amqp10_package: None) -> StrictPeer:
 def redis_server() -> Redis:
     """The run's Redis."""
     return Redis(**ask("redis"))
+
+
+@pytest.fixture(autouse=True)
+def _secrets_are_forgotten() -> Iterator[None]:
+    """Those that a test has this process know: no later text may miss them."""
+    names = ("_configured", "_learned", "_written")
+    known = [getattr(redaction, name) for name in names]
+    yield
+    for name, value in zip(names, known, strict=True):
+        setattr(redaction, name, value)
 
 
 @pytest.fixture

@@ -1,22 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings
 from django.core.checks import Error, Warning, run_checks  # noqa: A004 - Django's name
 from pydantic import SecretStr
 
 from order_entry_project.config import Api
-
-
-@pytest.fixture
-def configure(monkeypatch):
-    """Change keys of the configuration: `configure(section, key=value)`."""
-
-    def change(section, **keys):
-        changed = getattr(settings.CONFIG, section).model_copy(update=keys)
-        monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={section: changed}))
-
-    return change
 
 
 def ids(*, deploy: bool = False) -> list[str]:

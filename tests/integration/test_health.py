@@ -4,12 +4,9 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
@@ -58,15 +55,6 @@ def all_up() -> dict[str, HealthCheck]:
 
 def all_but(name: str) -> Health:
     return Health(all_up() | {name: Answering(up=False)})
-
-
-@contextmanager
-def configured(monkeypatch: pytest.MonkeyPatch, section: str, **changes: Any) -> Iterator[None]:
-    config = settings.CONFIG
-    changed = getattr(config, section).model_copy(update=changes)
-    with monkeypatch.context() as patch:
-        patch.setattr(settings, "CONFIG", config.model_copy(update={section: changed}))
-        yield
 
 
 class TestHealth:
@@ -212,42 +200,37 @@ class TestNeighbours:
 
 
 class TestBroker:
-    def test_a_broker_that_lets_us_in_is_up(self, rabbitmq, monkeypatch):
-        with configured(monkeypatch, "mq", broker_url=rabbitmq.url):
-            neighbours.Queue().run()
+    def test_a_broker_that_lets_us_in_is_up(self, rabbitmq, configure):
+        configure("mq", broker_url=rabbitmq.url)
+        neighbours.Queue().run()
 
-    def test_a_broker_that_does_not_know_us_is_down(self, rabbitmq, monkeypatch):
-        with configured(monkeypatch, "mq", broker_url=f"amqp://guest:wrong@127.0.0.1:{rabbitmq.port}"):
-            assert "ACCESS_REFUSED" in fault_of(neighbours.Queue())
+    def test_a_broker_that_does_not_know_us_is_down(self, rabbitmq, configure):
+        configure("mq", broker_url=f"amqp://guest:wrong@127.0.0.1:{rabbitmq.port}")
+        assert "ACCESS_REFUSED" in fault_of(neighbours.Queue())
 
-    def test_a_closed_port_is_down(self, monkeypatch):
-        with configured(monkeypatch, "mq", broker_url=f"amqp://127.0.0.1:{free_port()}"):
-            assert "refused" in fault_of(neighbours.Queue())
+    def test_a_closed_port_is_down(self, configure):
+        configure("mq", broker_url=f"amqp://127.0.0.1:{free_port()}")
+        assert "refused" in fault_of(neighbours.Queue())
 
-    def test_a_broker_that_says_nothing_is_down_within_a_second(self, monkeypatch):
+    def test_a_broker_that_says_nothing_is_down_within_a_second(self, configure):
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            url = f"amqp://127.0.0.1:{silent.getsockname()[1]}"
+            configure("mq", broker_url=f"amqp://127.0.0.1:{silent.getsockname()[1]}")
             began = time.monotonic()
-            with configured(monkeypatch, "mq", broker_url=url):
-                assert "imeout" in fault_of(neighbours.Queue())
+            assert "imeout" in fault_of(neighbours.Queue())
             assert time.monotonic() - began < 1.2
 
 
 class TestRegistry:
-    def test_a_registry_that_knows_the_router_is_up(self, monkeypatch):
-        with (
-            simulated_registry({"order-router": "http://127.0.0.1:8082"}) as registry,
-            configured(monkeypatch, "service_registry", endpoint=registry.url),
-        ):
+    def test_a_registry_that_knows_the_router_is_up(self, configure):
+        with simulated_registry({"order-router": "http://127.0.0.1:8082"}) as registry:
+            configure("service_registry", endpoint=registry.url)
             neighbours.ServiceRegistry().run()
 
-    def test_a_registry_that_does_not_know_the_router_is_down(self, monkeypatch):
-        with (
-            simulated_registry({}) as registry,
-            configured(monkeypatch, "service_registry", endpoint=registry.url),
-        ):
+    def test_a_registry_that_does_not_know_the_router_is_down(self, configure):
+        with simulated_registry({}) as registry:
+            configure("service_registry", endpoint=registry.url)
             assert "order-router" in fault_of(neighbours.ServiceRegistry())
 
-    def test_a_registry_that_cannot_be_reached_is_down(self, monkeypatch):
-        with configured(monkeypatch, "service_registry", endpoint=f"127.0.0.1:{free_port()}"):
-            assert "order-router" in fault_of(neighbours.ServiceRegistry())
+    def test_a_registry_that_cannot_be_reached_is_down(self, configure):
+        configure("service_registry", endpoint=f"127.0.0.1:{free_port()}")
+        assert "order-router" in fault_of(neighbours.ServiceRegistry())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import trustme
-from django.conf import settings
 
 import order_entry_project
 from consumers import certificate_watch, certificates
@@ -15,7 +14,7 @@ from tests.certificates import both, ending
 
 
 @pytest.fixture
-def certificate(tmp_path, monkeypatch):
+def certificate(tmp_path, monkeypatch, configure):
     """A configured client certificate that ends in so many days."""
     monkeypatch.setattr(certificate_watch, "_LOOK", 0)
     monkeypatch.setattr(watch, "_said", {})
@@ -23,8 +22,7 @@ def certificate(tmp_path, monkeypatch):
 
     def configured(days):
         both(ending(trustme.CA(), "client", days=days), path)
-        mq = settings.CONFIG.mq.model_copy(update={"client_cert": path})
-        monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"mq": mq}))
+        configure("mq", broker_url="amqps://broker.invalid", client_cert=path)
         return path
 
     return configured

@@ -24,7 +24,8 @@ def line():
 
 
 @pytest.fixture
-def pooled(line):
+def pooled(line, monkeypatch):
+    monkeypatch.setattr(DatabaseWrapper, "_let_in", {})
     settings = copy.deepcopy(connections["default"].settings_dict)
     pool = {"min_size": 0, "max_size": 2, "timeout": 0.3, "max_waiting": 2, "reconnect_timeout": 0.3}
     settings |= {"HOST": "127.0.0.1", "PORT": line.port}

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -18,10 +17,9 @@ PAGE, FRAGMENT = "/admin/orders/order/", "/admin/home/"
 
 
 @pytest.fixture
-def clock(monkeypatch) -> Any:
+def clock(monkeypatch, configure) -> Any:
     """Goes on by so many seconds; of sessions that end after 100 idle ones, or after 1000."""
-    console = settings.CONFIG.console.model_copy(update={"session_idle": 100.0, "session_lifetime": 1000.0})
-    monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"console": console}))
+    configure("console", session_idle=100.0, session_lifetime=1000.0)
     now = [time.time()]
     monkeypatch.setattr(sessions.time, "time", lambda: now[0])
 

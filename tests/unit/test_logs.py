@@ -5,7 +5,6 @@ import logging
 import logging.config
 
 import pytest
-from django.conf import settings
 from opentelemetry.attributes import BoundedAttributes
 
 from order_entry_project import logs, redaction
@@ -23,12 +22,12 @@ def configured(tmp_path):
         telemetry=Telemetry(otlp_headers={"x-api-key": "header-canary"}),
         idempotency=Idempotency(token_keys={"a": "token-canary" + "k" * 32}),
     )
-    loggers = [logging.root, *map(logging.getLogger, logs.FILES)]
+    logging_config = logs.logging_config(config)
+    loggers = [logging.root, *map(logging.getLogger, logging_config["loggers"])]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
-    logging.config.dictConfig(logs.logging_config(config))
+    logging.config.dictConfig(logging_config)
     redaction.know(redaction.secrets_of(config))
     yield tmp_path
-    redaction.know(redaction.secrets_of(settings.CONFIG))
     for logger, handlers, level, propagate in before:
         for handler in set(logger.handlers) - set(handlers):
             handler.close()

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
+from consumers import amqp_versions
 from tests.integration.consumers.benches import Bench, amqp_bench, embedded_bench
 from tests.servers.postgres import Database, fresh_database
 from tests.servers.rabbitmq import Broker
@@ -12,6 +13,12 @@ from tests.servers.rabbitmq import Broker
 # The others' tests run with the long ones: what is everyday is to take little time.
 EVERYDAY = ["quorum", "embedded", "strict peer"]
 LONG = ["classic", "AMQP 1.0 at RabbitMQ", "IBM MQ"]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_known_of_brokers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another may soon answer at the same port, in the other version of AMQP."""
+    monkeypatch.setattr(amqp_versions, "_answered", {})
 
 
 @pytest.fixture(params=[*EVERYDAY, *(pytest.param(name, marks=pytest.mark.long) for name in LONG)])

@@ -26,11 +26,6 @@ from tests.servers.strict_peer import StrictPeer
 CONFIRMED, NACKED, RETURNED = Outcome.CONFIRMED, Outcome.NACKED, Outcome.RETURNED
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_known_of_brokers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(amqp_versions, "_answered", {})
-
-
 @pytest.fixture
 def strict(strict_peer: StrictPeer) -> Iterator[Bench]:
     with _strict_bench(strict_peer) as bench:

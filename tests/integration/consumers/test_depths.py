@@ -142,7 +142,6 @@ def test_over_amqp_1_0_the_watch_is_never_a_queues_single_active_consumer(
 
 def test_it_leaves_a_broker_that_turns_out_to_speak_amqp_1_0(monkeypatch, strict_peer, reactor, watch):
     url = strict_peer.url.replace("amqp10://", "amqp://")
-    monkeypatch.setattr(amqp_versions, "_answered", {})
     configuring(monkeypatch)(broker_url=url)
     strict_peer.ask("declare", queue=QUEUE)
     watched = watch(QUEUE)

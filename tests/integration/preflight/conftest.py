@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.conf import settings
 from django.db import connections
 
 from order_entry_project.preflight.finding import Finding, Level
@@ -42,17 +41,6 @@ class Found:
     @property
     def fine(self) -> bool:
         return bool(self.all) and all(finding.level is Level.OK for finding in self.all)
-
-
-@pytest.fixture
-def configure(monkeypatch):
-    """`configure("section", key=value)` for the test."""
-
-    def change(section, **keys):
-        changed = getattr(settings.CONFIG, section).model_copy(update=keys)
-        monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={section: changed}))
-
-    return change
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_a_file_that_is_missing_or_none_is_a_failure_and_the_others_are_told_all
     path = tmp_path / "ca.pem"
     if content:
         path.write_bytes(content)
-    configure("redis", ca_cert=path)
+    configure("redis", url="rediss://redis.invalid", ca_cert=path)
     found = check(checked.certificate_findings)
     assert found.failure.key == "redis.ca_cert"
     assert any(finding.key == "mq.client_cert" for finding in found.all)
@@ -88,12 +88,12 @@ def authorities(path: Path, *days: int) -> Path:
 
 
 def test_an_authority_that_has_ended_is_no_failure_while_another_is_in_force(configure, check, tmp_path):
-    configure("redis", ca_cert=authorities(tmp_path / "ca.pem", -10, 300))
+    configure("redis", url="rediss://redis.invalid", ca_cert=authorities(tmp_path / "ca.pem", -10, 300))
     assert "remove it" in check(checked.certificate_findings).warning.advice
 
 
 def test_authorities_that_have_all_ended_are_a_failure(configure, check, tmp_path):
-    configure("redis", ca_cert=authorities(tmp_path / "ca.pem", -10, -20))
+    configure("redis", url="rediss://redis.invalid", ca_cert=authorities(tmp_path / "ca.pem", -10, -20))
     assert check(checked.certificate_findings).failure.key == "redis.ca_cert"
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
@@ -25,9 +24,8 @@ WAITING = "/admin/routing/routeapproval/"
 
 
 @pytest.fixture(autouse=True)
-def limit(monkeypatch):
-    console = settings.CONFIG.console.model_copy(update={"four_eyes_above": Decimal(14550)})
-    monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"console": console}))
+def limit(configure):
+    configure("console", four_eyes_above=Decimal(14550))
 
 
 @pytest.fixture

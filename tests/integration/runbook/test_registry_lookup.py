@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-from django.conf import settings
+from functools import partial
 
-from order_entry_project.config import ServiceRegistry
+import pytest
+
 from tests.ports import free_port
 from tests.runbook import run
 from tests.simulated import simulated_registry
 
 
 @pytest.fixture
-def asking(monkeypatch):
+def asking(configure):
     """`asking(key=value)`: the section service_registry so configured."""
-
-    def put(**keys):
-        config = settings.CONFIG.model_copy(update={"service_registry": ServiceRegistry(**keys)})
-        monkeypatch.setattr(settings, "CONFIG", config)
-
-    return put
+    return partial(configure, "service_registry")
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +33,9 @@ def test_it_lists_the_instances_with_weight_and_health_and_who_says_so(asking, r
     assert ["http://one:1", "3", "0", "UP", "yes"] in answer.lines
 
 
-def test_what_is_not_called_is_shown_with_the_reason(asking, monkeypatch):
+def test_what_is_not_called_is_shown_with_the_reason(asking, configure):
     asking(kind="static", instances=[{"endpoint": "http://one:1"}, {"endpoint": "https://two:2"}])
-    router = settings.CONFIG.router.model_copy(update={"ca_cert": "/ca.pem"})
-    monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"router": router}))
+    configure("router", ca_cert="/ca.pem")
     answer = run("registry_lookup")
     assert ["https://two:2", "1", "0", "UP", "yes"] in answer.lines
     (other,) = [line for line in answer.lines if "http://one:1" in line]

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import psycopg
@@ -172,15 +173,15 @@ def test_a_password_file_that_kubernetes_exchanges_is_used_at_the_next_connectio
 def test_without_any_credentials_each_side_says_so(here, use, sql):
     """Nobody is there who could be asked."""
     vault = Safeguard(host="localhost:1", client_cert="/nowhere.pem", sql_api_key="x", timeout=1)
-    use(
-        credentials(
-            Config(database=Database(credentials_source="safeguard", sql_user="x"), safeguard=vault)
-        ).sql
-    )
-    with pytest.raises(SqlUnavailable, match=r"no credentials: the database's login: Safeguard localhost:1"):
-        sql.run("SELECT 1", {})
-    with pytest.raises(psycopg.OperationalError, match="no credentials"):
-        transports._connect()
+    database = Database(credentials_source="safeguard", sql_user="x")
+    with closing(credentials(Config(database=database, safeguard=vault)).sql) as source:
+        use(source)
+        with pytest.raises(
+            SqlUnavailable, match=r"no credentials: the database's login: Safeguard localhost:1"
+        ):
+            sql.run("SELECT 1", {})
+        with pytest.raises(psycopg.OperationalError, match="no credentials"):
+            transports._connect()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -133,11 +133,10 @@ def test_a_field_of_a_newer_schema_is_kept_as_unknown_fields_are():
     assert read(written(v2), WRITERS) == decoded(order_body(desk=None))
 
 
-def test_the_folder_of_the_configuration_is_where_decode_finds_further_schemas(settings):
+def test_the_folder_of_the_configuration_is_where_decode_finds_further_schemas(configure):
     body = written(json.loads((WRITERS / "validated_order.v2.avsc").read_bytes()), desk="EQ-1")
     assert "fingerprint" in str(refusal(body, AVRO))
-    mq = settings.CONFIG.mq.model_copy(update={"avro_schemas": WRITERS})
-    settings.CONFIG = settings.CONFIG.model_copy(update={"mq": mq})
+    configure("mq", avro_schemas=WRITERS)
     assert decoded(body, AVRO) == decoded(order_body(desk="EQ-1"))
 
 

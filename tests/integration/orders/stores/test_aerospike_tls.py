@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import pytest
 import trustme
-from django.conf import settings
 
 from orders import status_cache
 from orders.stores import aerospike_client, choice
@@ -202,18 +201,15 @@ def test_certificates_that_are_no_use_leave_the_old_ones_in_use_and_are_complain
 
 @pytest.mark.django_db
 def test_a_cached_order_is_answered_over_mutual_tls_without_a_query(
-    monkeypatch, cluster, files, client, django_assert_num_queries
+    configure, cluster, files, client, django_assert_num_queries
 ):
-    aerospike = settings.CONFIG.aerospike.model_copy(
-        update={
-            "seed_hosts": [f"127.0.0.1:{cluster.nodes[0].port}:{NAME}"],
-            "client_cert": files["both"],
-            "ca_cert": files["ca"],
-        }
+    configure(
+        "aerospike",
+        seed_hosts=[f"127.0.0.1:{cluster.nodes[0].port}:{NAME}"],
+        client_cert=files["both"],
+        ca_cert=files["ca"],
     )
-    cache = settings.CONFIG.cache.model_copy(update={"store": "aerospike"})
-    changed = settings.CONFIG.model_copy(update={"aerospike": aerospike, "cache": cache})
-    monkeypatch.setattr(settings, "CONFIG", changed)
+    configure("cache", store="aerospike")
     choice._shared.cache_clear()
     order = order_in_book("ORD-TLS")
     try:

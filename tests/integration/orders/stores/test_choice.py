@@ -15,17 +15,10 @@ from tests.book_rows import order_in_book
 from tests.integration.orders.stores.black_hole import black_hole
 
 
-@pytest.fixture
-def configure(monkeypatch):
-    """Changes one section of the configuration; each test has stores of its own."""
-
-    def change(section, **values):
-        config = settings.CONFIG
-        changed = getattr(config, section).model_copy(update=values)
-        monkeypatch.setattr(settings, "CONFIG", config.model_copy(update={section: changed}))
-
+@pytest.fixture(autouse=True)
+def _each_test_has_stores_of_its_own():
     choice._shared.cache_clear()
-    yield change
+    yield
     choice._shared.cache_clear()
 
 
