@@ -55,6 +55,11 @@ class Group:
     oldest: datetime
     newest: datetime
 
+    @property
+    def counted(self) -> str:
+        """For people."""
+        return f"{self.count:,}" if self.count < MOST_COUNTED else f"{MOST_COUNTED:,} or more"
+
 
 _GROUPS = """
 SELECT r.reason, g.queue, g.fault, count(*), min(g.rejected_at), max(g.rejected_at)

@@ -17,8 +17,12 @@ from django.utils import timezone
 from orders import audit
 from orders.models import Halt, Order
 
+PERMISSION = "orders.halt_routing"
 MOST_COUNTED = 20_000
 _MAX_REASON = 1000
+
+# Of the row called h.
+_IN_FORCE = "h.lifted_at IS NULL AND (h.until IS NULL OR h.until > statement_timestamp())"
 
 
 class Refused(Exception):
@@ -29,7 +33,7 @@ def halted(order: str) -> str:
     """SQL: whether a halt in force covers the row called `order`, which has a symbol and a counterparty."""
     return f"""EXISTS (
         SELECT FROM halts h
-        WHERE h.lifted_at IS NULL AND (h.until IS NULL OR h.until > statement_timestamp())
+        WHERE {_IN_FORCE}
           AND (h.symbol IS NULL OR h.symbol = {order}.symbol)
           AND (h.counterparty IS NULL OR h.counterparty = {order}.counterparty))"""  # nosec: B608 - composed of constants
 
@@ -68,6 +72,18 @@ def holding(order: Order) -> QuerySet[Halt]:
     )
 
 
+def covers(halt: Halt, order: Order) -> bool:
+    """Whether this halt, in force or not, is one of this order."""
+    return halt.symbol in (None, order.symbol) and halt.counterparty in (None, order.counterparty)
+
+
+def state(halt: Halt, now: datetime) -> str:
+    """In force, over, or lifted."""
+    if halt.lifted_at is not None:
+        return "lifted"
+    return "over" if halt.until is not None and halt.until <= now else "in force"
+
+
 def in_force() -> QuerySet[Halt]:
     """Oldest first."""
     return Halt.objects.filter(_in_force()).order_by("pk")
@@ -91,7 +107,7 @@ class Held:
     complete: bool
 
 
-_HELD = """/* held */
+_HELD = f"""/* held */
 WITH waiting AS (
     (SELECT symbol, counterparty FROM orders WHERE status = 'PENDING_ROUTE' AND NOT needs_review
      ORDER BY due_at LIMIT %(most)s)
@@ -102,9 +118,9 @@ SELECT h.id, count(w.symbol), (SELECT count(*) FROM waiting) < %(most)s
 FROM halts h
 LEFT JOIN waiting w ON (h.symbol IS NULL OR h.symbol = w.symbol)
                    AND (h.counterparty IS NULL OR h.counterparty = w.counterparty)
-WHERE h.lifted_at IS NULL AND (h.until IS NULL OR h.until > statement_timestamp())
+WHERE {_IN_FORCE}
 GROUP BY h.id
-"""
+"""  # noqa: S608 - composed of constants
 
 
 def held() -> Held:

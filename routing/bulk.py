@@ -94,12 +94,8 @@ def _foreseen(
         if order.pk in asked:
             return Effect.REFUSED, f"{order.pk} waits for approval already"
         return Effect.ASKED, ""
-    holding = [halt for halt in halted if _covers(halt, order)]
+    holding = [halt for halt in halted if halts.covers(halt, order)]
     return Effect.DONE, f"will be done, and wait for the end of the {holding[0]}" if holding else ""
-
-
-def _covers(halt: Halt, order: Order) -> bool:
-    return halt.symbol in (None, order.symbol) and halt.counterparty in (None, order.counterparty)
 
 
 def decide(action_id: UUID, *, user: User, reason: str, route: str = "") -> None:

@@ -12,10 +12,10 @@ from django.template.response import TemplateResponse
 
 from consumers import rejected
 from consumers.admin import runs
-from consumers.admin.forms import ReasonForm
 from consumers.admin.runs import Run
 from consumers.rejected import MOST_COUNTED, Decide, Refused, discard
 from consumers.replay import replay
+from orders.admin.forms import ReasonForm
 
 if TYPE_CHECKING:
     from orders.admin.read_only import ReadOnlyAdmin

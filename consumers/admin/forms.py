@@ -1,18 +1,11 @@
-"""What is asked of a person who decides about rejected messages."""
+"""What is asked of a person who mends a rejected message."""
 
 from __future__ import annotations
 
 from django import forms
 
+from orders.admin.forms import ReasonForm
 from orders.schema import MAX_BODY
-
-
-class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        max_length=1000,
-        help_text="Stands in the audit, with your name.",
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
 
 
 class EditForm(ReasonForm):

@@ -21,7 +21,7 @@ from consumers.admin.filters import FaultFilter, QueueFilter, StateFilter
 from consumers.admin.mending import mend
 from consumers.admin.runs import selecting
 from consumers.models import RejectedMessage
-from consumers.rejected import MOST_COUNTED, Group, Selection
+from consumers.rejected import Group, Selection
 from orders.admin.filters import DaysFilter
 from orders.admin.read_only import ReadOnlyAdmin, Table
 from orders.models import AuditEntry
@@ -72,14 +72,16 @@ class RejectedMessageAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
-        own = [
-            path("replay/", wrap(partial(_deciding, self, REPLAY)), name="consumers_rejectedmessage_replay"),
+        deciding = [
             path(
-                "discard/", wrap(partial(_deciding, self, DISCARD)), name="consumers_rejectedmessage_discard"
-            ),
-            path("<int:pk>/mend/", wrap(partial(_mending, self)), name="consumers_rejectedmessage_mend"),
+                f"{decision.name}/",
+                wrap(partial(decide, self, decision=decision)),
+                name=f"consumers_rejectedmessage_{decision.name}",
+            )
+            for decision in (REPLAY, DISCARD)
         ]
-        return own + super().get_urls()
+        mending = path("<int:pk>/mend/", wrap(partial(mend, self)), name="consumers_rejectedmessage_mend")
+        return [*deciding, mending, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedMessage]:
         """Without bodies, which may be large: the list does not show them."""
@@ -165,14 +167,6 @@ def _sent(entry: AuditEntry) -> Any:
     return format_html("{}<pre>{}</pre>", detail.get("as", ""), detail["body"])
 
 
-def _deciding(page: RejectedMessageAdmin, decision: Decision, request: HttpRequest) -> HttpResponseBase:
-    return decide(page, request, decision)
-
-
-def _mending(page: RejectedMessageAdmin, request: HttpRequest, pk: int) -> HttpResponseBase:
-    return mend(page, request, pk)
-
-
 def _address(decision: Decision, selection: Selection) -> str:
     query = urlencode(selecting(selection))
     return reverse(f"admin:consumers_rejectedmessage_{decision.name}") + (f"?{query}" if query else "")
@@ -184,7 +178,7 @@ def _linked(group: Group) -> dict[str, Any]:
     listed = {"reason__exact": group.reason, "queue": group.queue, "fault": group.fault or "-"}
     return {
         "group": group,
-        "count": f"{group.count:,}" if group.count < MOST_COUNTED else f"{MOST_COUNTED:,} or more",
+        "count": group.counted,
         "listed": reverse(_CHANGELIST) + "?" + urlencode(listed),
         "replay": _address(REPLAY, selection),
         "discard": _address(DISCARD, selection),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -16,10 +15,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from orders import halts
+from orders.admin.forms import ReasonForm
 from orders.admin.read_only import ReadOnlyAdmin, Table
 from orders.models import AuditEntry, Halt
 
-PERMISSION = "orders.halt_routing"
 _LIST = "admin:orders_halt_changelist"
 _LONGEST_SYMBOL = 32
 _SCOPES = [("everything", "Everything"), ("symbol", "A symbol"), ("counterparty", "A counterparty")]
@@ -64,14 +63,6 @@ class PlaceForm(forms.Form):
         return {} if scope == "everything" else {scope: self.cleaned_data["name"]}
 
 
-class LiftForm(forms.Form):
-    reason = forms.CharField(
-        max_length=1000,
-        help_text="Stands in the audit, with your name.",
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
-
-
 @admin.register(Halt)
 class HaltAdmin(ReadOnlyAdmin):
     list_display = ("what", "state", "reason", "actor", "since", "until", "lifted_at", "lifted_by")
@@ -87,13 +78,13 @@ class HaltAdmin(ReadOnlyAdmin):
     actions = ("lift",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(PERMISSION)
+        return request.user.has_perm(halts.PERMISSION)
 
     def has_halt_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(PERMISSION)
+        return request.user.has_perm(halts.PERMISSION)
 
     def get_urls(self) -> list[URLPattern]:
-        lift = self.admin_site.admin_view(partial(_lift, self))
+        lift = self.admin_site.admin_view(self.lift_view)
         return [path("<int:pk>/lift/", lift, name="orders_halt_lift"), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -118,6 +109,34 @@ class HaltAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(reverse(_LIST))
         return self._page(request, "place", "Halt routing", form=form)
 
+    def lift_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Ask why, then lift it."""
+        if not self.has_halt_permission(request):
+            raise PermissionDenied
+        halt = Halt.objects.filter(pk=pk).first()
+        if halt is None:
+            raise Http404
+        form = ReasonForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            actor = request.user.get_username()
+            if halts.lift(pk, reason=form.cleaned_data["reason"], actor=actor):
+                messages.success(
+                    request, f"The halt of {self.what(halt)} is lifted: what waited for it is due."
+                )
+            else:
+                messages.warning(request, f"The halt of {self.what(halt)} was not in force any more.")
+            return HttpResponseRedirect(reverse(_LIST))
+        return self._page(
+            request,
+            "lift",
+            "Lift a halt",
+            form=form,
+            halt=halt,
+            what=self.what(halt),
+            state=self.state(halt),
+            held=_held(halts.held(), halt),
+        )
+
     def _page(self, request: HttpRequest, name: str, title: str, **context: Any) -> TemplateResponse:
         shared = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
         return TemplateResponse(request, f"admin/orders/halt/{name}.html", shared | context)
@@ -141,37 +160,7 @@ class HaltAdmin(ReadOnlyAdmin):
 
     @admin.display(description="state")
     def state(self, halt: Halt) -> str:
-        if halt.lifted_at is not None:
-            return "lifted"
-        return "over" if halt.until is not None and halt.until <= timezone.now() else "in force"
-
-
-def _lift(page: HaltAdmin, request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Ask why, then lift it."""
-    if not page.has_halt_permission(request):
-        raise PermissionDenied
-    halt = Halt.objects.filter(pk=pk).first()
-    if halt is None:
-        raise Http404
-    form = LiftForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        actor = request.user.get_username()
-        if halts.lift(pk, reason=form.cleaned_data["reason"], actor=actor):
-            messages.success(request, f"The halt of {page.what(halt)} is lifted: what waited for it is due.")
-        else:
-            messages.warning(request, f"The halt of {page.what(halt)} was not in force any more.")
-        return HttpResponseRedirect(reverse(_LIST))
-    held = _held(halts.held(), halt)
-    return page._page(  # noqa: SLF001 - one page in two parts
-        request,
-        "lift",
-        "Lift a halt",
-        form=form,
-        halt=halt,
-        what=page.what(halt),
-        state=page.state(halt),
-        held=held,
-    )
+        return halts.state(halt, timezone.now())
 
 
 def _placed(form: PlaceForm, request: HttpRequest) -> Halt | None:

@@ -27,7 +27,6 @@ from orders.api.strict import NameField, Reason, ReasonField, StrictSerializer
 from orders.models import Halt
 from orders.scopes import Scope, may
 
-HALT = "orders.halt_routing"
 _is_id = re.compile(r"[0-9]{1,18}").fullmatch
 _IN_FORCE = {"true": True, "false": False}
 
@@ -56,7 +55,7 @@ class HaltSerializer(serializers.ModelSerializer[Halt]):
 
     @extend_schema_field(bool)
     def get_in_force(self, halt: Halt) -> bool:
-        return halt.lifted_at is None and (halt.until is None or halt.until > timezone.now())
+        return halts.state(halt, timezone.now()) == "in force"
 
 
 class NewHalt(StrictSerializer):
@@ -157,5 +156,5 @@ class LiftView(APIView):
 
 
 def _require_permission(request: Request) -> None:
-    if not may(request.user, HALT):
-        raise PermissionDenied(f"Users need the permission {HALT} for this.")
+    if not may(request.user, halts.PERMISSION):
+        raise PermissionDenied(f"Users need the permission {halts.PERMISSION} for this.")

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from consumers import rejected
 from consumers.models import Reason
-from consumers.rejected import MOST_COUNTED, Group, Progress, Refused, Selection
+from consumers.rejected import Progress, Refused, Selection
 from consumers.replay import replay
 from orders.management.runbook import RunbookCommand, add_operator_arguments, cell, count, operator
 
@@ -20,7 +20,8 @@ _MOST_SHOWN = 20
 class Command(RunbookCommand):
     help = (
         "Send rejected messages that wait for a person into the queues they came from, each as it came; on record "
-        "with who and why. Name which: --id, --reason, --queue, --fault, or --all. With --dry-run: list them by group."
+        "with who and why. Name which: --id, --rejected-for, --queue, --fault, or --all. With --dry-run: list them by "
+        "group."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -77,7 +78,7 @@ class Command(RunbookCommand):
             table.add_row(
                 *map(
                     cell,
-                    (_counted(group), group.reason, group.queue, group.fault, group.oldest, group.newest),
+                    (group.counted, group.reason, group.queue, group.fault, group.oldest, group.newest),
                 )
             )
         self.show(table if found else "No such message waits.")
@@ -91,7 +92,3 @@ def _selection(options: dict[str, Any]) -> Selection:
             "Name which messages: --id, --rejected-for, --queue, --fault, or --all alone.", returncode=2
         )
     return selection
-
-
-def _counted(group: Group) -> str:
-    return f"{group.count:,}" if group.count < MOST_COUNTED else f"{MOST_COUNTED:,} or more"
