@@ -51,7 +51,12 @@ def message_id_of(delivery: Delivery) -> str:
     given = delivery.message_id
     if given and len(given) <= _MAX_ID and _storable(given) == given:
         return given
-    return "sha256:" + sha256(delivery.body).hexdigest()
+    return derived_id(delivery.body)
+
+
+def derived_id(body: bytes) -> str:
+    """Of a message whose own id cannot serve."""
+    return f"sha256:{sha256(body).hexdigest()}"
 
 
 def quarantine(sql: Sql, rejections: Iterable[Rejection]) -> None:

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from consumers import token, token_policy
 from consumers.models import RejectedMessage, State
+from consumers.quarantine import derived_id
 from consumers.rejected import Decide, Failure, Refused, locked, required, subject, unchanged
 from consumers.sending import QueueUnavailable, send
 from consumers.token import BadToken
@@ -134,7 +135,7 @@ def _message(row: RejectedMessage) -> Message:
     fits = len(row.message_id.encode()) <= _LONGEST_ID
     return Message(
         body,
-        row.message_id if fits else _derived_id(body),
+        row.message_id if fits else derived_id(body),
         content_type=row.content_type,
         headers=_own_headers(row),
     )
@@ -166,17 +167,12 @@ def _vouched(message: Message, order_id: str | None, now: datetime) -> Message:
     try:
         if order_id is None or not token_policy.keys():
             return message
-        for one in (message, replace(message, message_id=_derived_id(message.body))):
+        for one in (message, replace(message, message_id=derived_id(message.body))):
             with suppress(BadToken):
                 return token_policy.signed(one, order_id=order_id, at=now)
     except CredentialsUnavailable as error:
         raise Refused(f"no message can be signed: {error}") from None
     return message
-
-
-def _derived_id(body: bytes) -> str:
-    """As `quarantine.message_id_of` has it for a message without an id."""
-    return f"sha256:{sha256(body).hexdigest()}"
 
 
 def _queue(sending: _Sending) -> str:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from consumers.models import State
+from orders.admin.filters import NameFilter
 
 if TYPE_CHECKING:
     from django.contrib.admin import SimpleListFilter as TextFilter
@@ -38,16 +39,9 @@ class StateFilter(admin.SimpleListFilter):
         return queryset if chosen == "ANY" else queryset.filter(state=chosen)
 
 
-class QueueFilter(TextFilter):
-    """The whole name of one."""
-
+class QueueFilter(NameFilter):
     title = "queue"
     parameter_name = "queue"
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        del request
-        text = (self.value() or "").strip().replace("\0", "")
-        return queryset.filter(queue=text) if text else queryset
 
 
 class FaultFilter(TextFilter):

@@ -38,13 +38,17 @@ class DaysFilter(RangeDateFilter):
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-class CounterpartyFilter(TextFilter):
-    """The whole name of one."""
+class NameFilter(TextFilter):
+    """The whole name of one; `parameter_name` is the field's, too."""
 
-    title = "counterparty"
-    parameter_name = "counterparty"
+    parameter_name: str
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         del request
         text = (self.value() or "").strip().replace("\0", "")
-        return queryset.filter(counterparty=text) if text else queryset
+        return queryset.filter(**{self.parameter_name: text}) if text else queryset
+
+
+class CounterpartyFilter(NameFilter):
+    title = "counterparty"
+    parameter_name = "counterparty"
