@@ -5,7 +5,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,32 +69,41 @@ def configuration() -> Iterator[str]:
 
 def kind(field: FieldInfo, schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     """What a value must be, in words."""
-    if is_duration(field):
-        return "duration"
-    return " or ".join(dict.fromkeys(words(one, schemas) for one in schema.get("anyOf", [schema])))
+    if not is_duration(field):
+        return words(schema, schemas)
+    alternatives = schema.get("anyOf", [schema])
+    return " or ".join(
+        "null" if one["type"] == "null" else ", ".join(["duration", *bounds(one, spelt)])
+        for one in alternatives
+    )
 
 
 def words(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     if "$ref" in schema:
         return words(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    for several in ("anyOf", "oneOf", "allOf"):
+        if several in schema:
+            return " or ".join(dict.fromkeys(words(one, schemas) for one in schema[several]))
     if "enum" in schema:
         return ", ".join(f"`{one}`" for one in schema["enum"])
     if "const" in schema:
         return f"`{schema['const']}`"
-    if schema.get("type") == "array":
-        return f"list of {words(schema['items'], schemas)}" if schema.get("items") else "list"
-    said = FORMATS.get(schema.get("format", "")) or WORDS.get(
-        schema.get("type", ""), schema.get("type", "value")
-    )
-    bounds = [text.format(schema[bound]) for bound, text in BOUNDS.items() if bound in schema]
-    return ", ".join([said, *bounds])
+    if schema["type"] == "array":
+        return f"list of {words(schema['items'], schemas)}"
+    said = FORMATS.get(schema.get("format", "")) or WORDS.get(schema["type"], schema["type"])
+    return ", ".join([said, *bounds(schema, "{:.12g}".format)])
+
+
+def bounds(schema: dict[str, Any], say: Callable[[float], str]) -> list[str]:
+    return [text.format(say(schema[bound])) for bound, text in BOUNDS.items() if bound in schema]
 
 
 def default(field: FieldInfo) -> str:
     value = shown(field.get_default(call_default_factory=True))
-    if value is None or isinstance(value, bool):
-        return f"`{json.dumps(value)}`"
-    return f"`{spelt(value) if is_duration(field) else value}`"
+    if isinstance(value, str):
+        return f"`{value}`"
+    said = spelt(value) if is_duration(field) and value is not None else json.dumps(value)
+    return f"`{said}`"
 
 
 def is_duration(field: FieldInfo) -> bool:
@@ -135,7 +144,7 @@ def parameters(operation: dict[str, Any], document: dict[str, Any]) -> Iterator[
         (
             f"`{name}`" + ("" if name in schema.get("required", []) else " (optional)"),
             "body",
-            words(resolved(one, document), document["components"]["schemas"]),
+            words(one, document["components"]["schemas"]),
             one.get("description", ""),
         )
         for name, one in schema.get("properties", {}).items()

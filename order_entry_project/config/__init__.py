@@ -21,7 +21,9 @@ from order_entry_project.config import place
 from order_entry_project.config.api import Api
 from order_entry_project.config.console import Console
 from order_entry_project.config.database import Database
+from order_entry_project.config.idempotency import Idempotency
 from order_entry_project.config.limits import Limits
+from order_entry_project.config.logs import Logs
 from order_entry_project.config.mq import Mq
 from order_entry_project.config.place import (
     BASE_DIR,
@@ -32,10 +34,10 @@ from order_entry_project.config.place import (
     names_nothing,
 )
 from order_entry_project.config.registry import ServiceRegistry
-from order_entry_project.config.routing import Router
+from order_entry_project.config.router import Router
 from order_entry_project.config.safeguard import Safeguard
-from order_entry_project.config.service import Logs, Service
-from order_entry_project.config.stores import Aerospike, Cache, Idempotency, Redis, SeedHost
+from order_entry_project.config.service import Service
+from order_entry_project.config.stores import Aerospike, Cache, Redis, SeedHost
 from order_entry_project.config.telemetry import Telemetry
 from order_entry_project.config.values import Section, without_passwords
 from order_entry_project.config.whole import Config

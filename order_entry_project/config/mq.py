@@ -65,8 +65,8 @@ class Mq(Section):
     republish_after: Seconds = Field(
         30.0, description="How long a publication may stay unconfirmed before it is sent again."
     )
-    heartbeat: Annotated[int, BeforeValidator(as_seconds), Field(ge=4, le=600)] = Field(
-        30, description="AMQP heartbeat, seconds."
+    heartbeat: Annotated[int, Field(ge=4, le=600), BeforeValidator(as_seconds)] = Field(
+        30, description="AMQP heartbeat, in whole seconds."
     )
     client_cert: ClientCert = Field(
         None, description="PEM with certificate and key; setting it turns TLS on for amqp:// too."

@@ -16,14 +16,16 @@ from order_entry_project.config import place
 from order_entry_project.config.api import Api
 from order_entry_project.config.console import Console
 from order_entry_project.config.database import Database
+from order_entry_project.config.idempotency import Idempotency
 from order_entry_project.config.limits import Limits
+from order_entry_project.config.logs import Logs
 from order_entry_project.config.mq import Mq
 from order_entry_project.config.overheard import overheard
 from order_entry_project.config.registry import ServiceRegistry
-from order_entry_project.config.routing import Router
+from order_entry_project.config.router import Router
 from order_entry_project.config.safeguard import Safeguard
-from order_entry_project.config.service import Logs, Service
-from order_entry_project.config.stores import Aerospike, Cache, Idempotency, Redis, StoreName
+from order_entry_project.config.service import Service
+from order_entry_project.config.stores import Aerospike, Cache, Redis, StoreName
 from order_entry_project.config.telemetry import Telemetry
 
 

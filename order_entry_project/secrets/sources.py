@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from order_entry_project import redaction
-from order_entry_project.config.stores import KeyId, TokenKey
+from order_entry_project.config.idempotency import KeyId, TokenKey
 from order_entry_project.secrets.file import InFiles
 from order_entry_project.secrets.fixed import Fixed
 from order_entry_project.secrets.kept import Kept
