@@ -100,4 +100,4 @@ def _who() -> str:
         return request.user.get_username()
     from orders.management.runbook import operator
 
-    return operator(None)[:150]
+    return operator(None)

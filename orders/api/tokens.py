@@ -50,11 +50,11 @@ def create(
                 digest=_digest(text),
                 scopes=sorted(set(scopes)),
                 owner=owner,
-                created_by=actor[:150],
+                created_by=actor,
                 expires_at=datetime.now(UTC) + life,
             )
             detail = {"reason": reason, "prefix": token.prefix, "scopes": token.scopes}
-            audit.record(actor=actor[:150], action="api_token.create", subject=name, detail=detail)
+            audit.record(actor=actor, action="api_token.create", subject=name, detail=detail)
     except IntegrityError:
         raise Refused(f"there is a token {name} already: revoke it first, or choose another name") from None
     return token, text
@@ -64,11 +64,11 @@ def revoke(token_id: int, *, actor: str, reason: str) -> bool:
     """End a token, on record; False where it was revoked already."""
     with transaction.atomic():
         living = ApiToken.objects.filter(pk=token_id, revoked_at__isnull=True)
-        if not living.update(revoked_at=datetime.now(UTC), revoked_by=actor[:150]):
+        if not living.update(revoked_at=datetime.now(UTC), revoked_by=actor):
             return False
         token = ApiToken.objects.get(pk=token_id)
         detail = {"reason": reason, "prefix": token.prefix}
-        audit.record(actor=actor[:150], action="api_token.revoke", subject=token.name, detail=detail)
+        audit.record(actor=actor, action="api_token.revoke", subject=token.name, detail=detail)
     return True
 
 

@@ -29,6 +29,7 @@ from orders.stores.port import StoreUnavailable
 
 # Piped, a line is as long as it takes.
 _UNBROKEN = 10_000
+_LONGEST_ACTOR = 150  # of what is on record
 
 
 class RunbookCommand(BaseCommand):
@@ -105,13 +106,13 @@ def cell(value: Any) -> str:
 
 
 def operator(name: str | None) -> str:
-    """Who gives the command: the account it runs as, after the `name` that person gave, if any."""
+    """Who gives the command, for the record: the account it runs as, after the `name` that person gave, if any."""
     try:
         account = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         account = f"uid {os.geteuid()}"
     account = f"{account}@{socket.gethostname()}"
-    return f"{name} ({account})" if name else account
+    return (f"{name} ({account})" if name else account)[:_LONGEST_ACTOR]
 
 
 def add_operator_arguments(parser: ArgumentParser, *, default_reason: str) -> None:

@@ -46,7 +46,7 @@ class Command(RunbookCommand):
             raise CommandError(f"{error.filename}: {error.strerror}") from None
         digest = hashlib.sha256(held).hexdigest()
         detail = {"reason": reason, "sha256": digest}
-        audit.record(actor=operator(user)[:150], action="evidence.export", subject=order_id, detail=detail)
+        audit.record(actor=operator(user), action="evidence.export", subject=order_id, detail=detail)
         if options["json"]:
             self.show_json({"bundle": str(path), "sha256": digest, "checker": str(checker)})
         else:

@@ -30,7 +30,7 @@ class Command(RunbookCommand):
 
     def handle(self, *, settle: float, **options: Any) -> None:
         try:
-            anchor = anchors.make(settle=timedelta(seconds=settle), actor=operator(None)[:150])
+            anchor = anchors.make(settle=timedelta(seconds=settle), actor=operator(None))
         except anchors.Refused as refusal:
             raise CommandError(f"There is no new anchor: {refusal}.") from None
         said = {
