@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from consumers import amqp_versions
 from consumers.amqp_versions import Version
+from consumers.transport import QueueUnavailable
 from consumers.transports import make_transport
 from routing.reactor import Reactor
 
@@ -18,13 +20,11 @@ if TYPE_CHECKING:
 _NOT_TOLD = "it is there, but over AMQP 1.0 no broker tells how many messages wait: ask it by its own means"
 
 
-class QueueUnavailable(Exception):
-    """The queue cannot be looked at; the message says which and why."""
-
-
 def queue_depth(queue: str) -> int:
     """Messages ready in `queue`. Raises `QueueUnavailable`."""
-    look = _Look(queue)
+    with closing(Reactor()) as reactor:
+        look = _Look(reactor, queue)
+        look.run()
     if look.depth is None:
         raise QueueUnavailable(f"{queue}: {look.reason}")
     return look.depth
@@ -33,17 +33,16 @@ def queue_depth(queue: str) -> int:
 class _Look:
     """A listener that asks for the depth as soon as it is connected, takes nothing, and leaves."""
 
-    def __init__(self, queue: str) -> None:
+    def __init__(self, reactor: Reactor, queue: str) -> None:
         self.depth: int | None = None
         self.reason = "the connection ended"
-        self._reactor = Reactor()
-        self._transport = make_transport(self._reactor, consume=True, publish=False, queue=queue)
+        self._reactor = reactor
+        self._transport = make_transport(reactor, consume=True, publish=False, queue=queue)
+
+    def run(self) -> None:
         self._transport.pause()
         self._transport.start(self)
-        try:
-            self._reactor.run()
-        finally:
-            self._reactor.close()
+        self._reactor.run()
 
     def on_up(self) -> None:
         if amqp_versions.version_of(settings.CONFIG.mq.broker_url) is Version.V1_0:

@@ -23,9 +23,9 @@ from consumers import token, token_policy
 from consumers.models import RejectedMessage, State
 from consumers.quarantine import derived_id
 from consumers.rejected import Decide, Failure, Refused, locked, required, subject, unchanged
-from consumers.sending import QueueUnavailable, send
+from consumers.sending import send
 from consumers.token import BadToken
-from consumers.transport import Message, Outcome
+from consumers.transport import Message, Outcome, QueueUnavailable
 from orders import audit, schema
 from orders.credentials import CredentialsUnavailable
 from orders.models import Order

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from consumers.transport import Message, Outcome, Transport
+from consumers.transport import Message, Outcome, QueueUnavailable, Transport
 from consumers.transports import make_sender
 from routing.reactor import Reactor
 
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 _TO_CONNECT = 5.0  # seconds; several brokers may be tried in them
 _TO_CONFIRM = 15.0
-
-
-class QueueUnavailable(Exception):
-    """There was no connection, hence nothing was sent; says why."""
 
 
 def send(queue: str, messages: Sequence[Message]) -> list[Outcome]:

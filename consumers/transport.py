@@ -54,6 +54,10 @@ OnOutcome = Callable[[int, Outcome], None]  # of the message with this index
 OnDepth = Callable[[int | None], None]
 
 
+class QueueUnavailable(Exception):
+    """There was no connection, or it does not tell what was asked: nothing was done. Says why."""
+
+
 class Listener(Protocol):
     def on_delivery(self, delivery: Delivery) -> None: ...
     def on_up(self) -> None:

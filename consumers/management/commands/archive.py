@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ class Command(RunbookCommand):
             path.unlink()
         self._tell(moved, path if moved else None, as_json=options["json"])
 
-    def _steps(self, steps: Any) -> Any:
+    def _steps(self, steps: Iterable[archive.Step]) -> Iterator[archive.Step]:
         with self.progress("Archiving, pages") as bar:
             task = bar.add_task("", total=None)
             for step in steps:

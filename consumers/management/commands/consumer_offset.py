@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -31,7 +31,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print JSON")
         actions = parser.add_subparsers(dest="action", required=True)
         show = actions.add_parser("show", help="the position in each queue")
-        show.add_argument("--json", action="store_true", help="print JSON")
+        # In either place: a default here would undo what stands before the action.
+        show.add_argument("--json", action="store_true", default=SUPPRESS, help="print JSON")
         change = actions.add_parser("set", help="resume a stream elsewhere; stop its consumers first")
         change.add_argument("queue")
         change.add_argument(

@@ -8,7 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from consumers.queue_depth import QueueUnavailable, queue_depth
+from consumers.queue_depth import queue_depth
+from consumers.transport import QueueUnavailable
 from orders.management.runbook import RunbookCommand, cell
 
 

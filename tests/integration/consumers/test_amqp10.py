@@ -9,9 +9,9 @@ import pytest
 
 from consumers import amqp10_extra, amqp_versions
 from consumers.amqp10_extra import Amqp10Unavailable
-from consumers.queue_depth import QueueUnavailable, queue_depth
+from consumers.queue_depth import queue_depth
 from consumers.sending import send
-from consumers.transport import Message, Outcome
+from consumers.transport import Message, Outcome, QueueUnavailable
 from consumers.transports import make_transport
 from order_entry_project import checks
 from order_entry_project.neighbours import Queue

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
 
 from orders.schema import InvalidOrder, decode
 from tests.integration.consumers.benches import Bench
@@ -163,3 +163,10 @@ def test_queue_depth_of_a_missing_queue_is_an_error(amqp: Bench):
     amqp.configure(declare=False, consumer_queue=missing)
     with pytest.raises(CommandError, match=f"queue {missing} does not exist"):
         call_command("queue_depth")
+
+
+@pytest.mark.parametrize("arguments", [["--json", "show"], ["show", "--json"]])
+def test_offsets_are_json_wherever_it_is_asked_for(arguments):
+    parser = load_command_class("consumers", "consumer_offset").create_parser("manage.py", "consumer_offset")
+    assert parser.parse_args(arguments).json
+    assert not parser.parse_args(["show"]).json

@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from consumers import rejected, replay
 from consumers.models import QueueMessage, RejectedMessage
-from consumers.sending import QueueUnavailable
 from consumers.token import HEADER
+from consumers.transport import QueueUnavailable
 from orders.models import AuditEntry
 from tests.book_rows import order_in_book
 from tests.builders import body
