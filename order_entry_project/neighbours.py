@@ -21,6 +21,7 @@ from pika.exceptions import AMQPError
 import orders.sql
 from consumers.amqp_greeting import greet
 from consumers.models import QueueMessage
+from order_entry_project.preflight.finding import first_line
 from orders.stores.choice import open_store
 from orders.stores.port import StoreUnavailable
 from orders.stores.postgresql import run_in_django
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 # The library grants a check one second more than its timeout: one second in all.
 _TIMEOUT = timedelta(0)
 _PATIENCE = 0.8  # seconds; for all brokers together
-_TAKES_NO_WRITES = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
+TAKES_NO_WRITES = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
 
 
 @dataclass
@@ -43,9 +44,9 @@ class Sql(HealthCheck):  # type: ignore[misc]
     def run(self) -> None:
         sql = orders.sql.Sql(patience=_PATIENCE)
         try:
-            answer = sql.connected().execute(_TAKES_NO_WRITES).fetchone()
+            answer = sql.connected().execute(TAKES_NO_WRITES).fetchone()
         except psycopg.Error as error:
-            raise ServiceUnavailable(_first_line(error)) from error
+            raise ServiceUnavailable(first_line(error)) from error
         finally:
             sql.close()
         if answer != (False,):
@@ -65,7 +66,7 @@ class Queue(HealthCheck):  # type: ignore[misc]
             else:
                 greet(_PATIENCE)
         except (Error, AMQPError, AMQPConnectorException, OSError, ValueError) as error:
-            raise ServiceUnavailable(_first_line(error)) from error
+            raise ServiceUnavailable(first_line(error)) from error
         finally:
             connection.close()
 
@@ -84,7 +85,7 @@ class StatusStore(HealthCheck):  # type: ignore[misc]
                 logger.warning("%s", finding)
             self.said.update(findings)
         except StoreUnavailable as error:
-            raise ServiceUnavailable(_first_line(error)) from error
+            raise ServiceUnavailable(first_line(error)) from error
         finally:
             connection.close()
 
@@ -101,10 +102,6 @@ class ServiceRegistry(HealthCheck):  # type: ignore[misc]
         try:
             registry.lookup_once(config.router_service)
         except RegistryUnavailable as error:
-            raise ServiceUnavailable(_first_line(error)) from error
+            raise ServiceUnavailable(first_line(error)) from error
         finally:
             registry.close()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or repr(error)).partition("\n")[0]

@@ -24,7 +24,7 @@ def findings(patience: float) -> Iterator[Finding]:
     for key, what, source in (
         ("database.credentials_source", "the database's login", sources.sql),
         ("mq.username", "the broker's login", sources.mq),
-        ("idempotency.token_keys_source", "the token keys", sources.token_keys),
+        ("idempotency.credentials_source", "the token keys", sources.token_keys),
         ("service_registry.token_file", "the registry's token", sources.registry),
     ):
         if source is not None:

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connections
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
 
+from order_entry_project.neighbours import TAKES_NO_WRITES
 from order_entry_project.preflight import capacity, rights
 from order_entry_project.preflight.finding import Finding, failed, first_line, ok, warning
 from orders.connecting import Connection
@@ -94,9 +95,7 @@ def _server(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
         yield failed(_HOST, named, expected=f"version {least[0]} or later", advice="upgrade the server")
     else:
         yield ok(_HOST, named)
-    (read_only,) = _row(
-        connection, "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
-    )
+    (read_only,) = _row(connection, TAKES_NO_WRITES)
     if read_only:
         yield failed(
             _HOST,

@@ -7,13 +7,12 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from order_entry_project.preflight.finding import Finding, failed, first_line, ok, warning
+from order_entry_project.preflight.finding import Finding, days, failed, first_line, ok, warning
+from orders.tls import CertificateFiles, TlsFiles
 
 _WRONG_NAME = 62  # X509_V_ERR_HOSTNAME_MISMATCH
 _WRONG_ADDRESS = 64  # X509_V_ERR_IP_ADDRESS_MISMATCH
@@ -39,7 +38,7 @@ class Endpoint:
         return f"{self.host}:{self.port}"
 
 
-def look(key: str, url: str, section: Any, patience: float) -> Iterator[Finding]:
+def look(key: str, url: str, section: CertificateFiles, patience: float) -> Iterator[Finding]:
     """Connects to an URL, with the certificates that `section` names."""
     try:
         here = of_url(key, url, section)
@@ -58,7 +57,7 @@ def unusable(key: str, error: Exception) -> Finding:
     )
 
 
-def of_url(key: str, url: str, section: Any) -> Endpoint:
+def of_url(key: str, url: str, section: CertificateFiles) -> Endpoint:
     """Raises `ValueError` for an URL without host, `OSError` for certificates that cannot be used."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     if not parts.hostname:
@@ -67,20 +66,12 @@ def of_url(key: str, url: str, section: Any) -> Endpoint:
     return Endpoint(key, parts.hostname, parts.port or _PORTS.get(parts.scheme, 80), tls, parts.hostname)
 
 
-def tls_context(section: Any) -> ssl.SSLContext:
-    """TLS 1.2 or later with the section's `ca_cert`, `client_cert` and `client_key`, where it has them.
-
-    Raises `OSError`.
-    """
-    ca_cert: Path | None = getattr(section, "ca_cert", None)
-    context = ssl.create_default_context(cafile=ca_cert)
+def tls_context(section: CertificateFiles) -> ssl.SSLContext:
+    """TLS 1.2 or later with the files that the section names. Raises `OSError`."""
+    context = ssl.create_default_context(cafile=section.ca_cert)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if client_cert := getattr(section, "client_cert", None):
-        context.load_cert_chain(
-            client_cert,
-            getattr(section, "client_key", None),
-            password="",  # nosec: B106 - nobody is there to type one
-        )
+    if certificate := TlsFiles.of(section).certificate:
+        context.load_cert_chain(*certificate, password="")  # nosec: B106 - nobody is there to type one
     return context
 
 
@@ -171,7 +162,3 @@ def _unreachable(endpoint: Endpoint, error: OSError) -> Finding:
         reason, advice = f"cannot be reached: {first_line(error)}", "start it, or correct host and port"
     expected = "a server that answers" + (" over TLS" if endpoint.tls else "")
     return failed(endpoint.key, f"{endpoint.address} {reason}", expected=expected, advice=advice)
-
-
-def days(seconds: float) -> str:
-    return f"{seconds / 86_400:g} days"

@@ -10,8 +10,7 @@ from django.conf import settings
 
 from consumers import certificates
 from consumers.certificates import Certificate, CertificateFile, CertificateUnusable
-from order_entry_project.preflight.endpoint import days
-from order_entry_project.preflight.finding import Finding, failed, first_line, ok, warning
+from order_entry_project.preflight.finding import Finding, days, failed, first_line, ok, warning
 from orders import avro
 
 

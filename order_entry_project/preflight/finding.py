@@ -44,3 +44,7 @@ def worst(findings: Iterable[Finding]) -> Level:
 def first_line(error: BaseException) -> str:
     """Of what an error says; its type where it says nothing."""
     return (str(error).strip() or repr(error)).partition("\n")[0]
+
+
+def days(seconds: float) -> str:
+    return f"{seconds / 86_400:g} days"

@@ -22,6 +22,7 @@ from pysafeguard import A2AContext, A2AType, HttpMethod, SafeguardClient, Safegu
 from urllib3.exceptions import HTTPError
 
 from orders.credentials import CredentialsUnavailable
+from orders.tls import TlsFiles
 
 if TYPE_CHECKING:
     from order_entry_project.config import Safeguard
@@ -35,7 +36,7 @@ class _Client(SafeguardClient):
     def __init__(self, section: Safeguard) -> None:
         super().__init__(
             section.host or "",
-            verify=str(section.ca_cert or ssl.get_default_verify_paths().cafile or True),
+            verify=TlsFiles.of(section).authorities or True,
             api_version=section.api_version,
             timeout=section.timeout,  # type: ignore[arg-type] # requests takes fractions
             min_tls_version=ssl.TLSVersion.TLSv1_2,

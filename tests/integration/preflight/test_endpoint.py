@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 import trustme
-from pydantic import BaseModel
 
 from order_entry_project.preflight import endpoint
 from order_entry_project.preflight.endpoint import Endpoint
+from orders.tls import TlsFiles
 from tests.certificates import both, ending
 from tests.integration.orders.stores.black_hole import black_hole
 from tests.integration.preflight.conftest import Found
@@ -57,15 +57,10 @@ def _accept(listener, context):
                 connection.close()
 
 
-class Section(BaseModel):
-    ca_cert: str | None = None
-    client_cert: str | None = None
-
-
 def look(port, authority, tmp_path, *, name=NAME, client=None):
     ca = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(ca)
-    context = endpoint.tls_context(Section(ca_cert=str(ca), client_cert=client and str(client)))
+    context = endpoint.tls_context(TlsFiles(ca_cert=ca, client_cert=client))
     return Found(list(endpoint.connect(Endpoint("router.endpoint", "127.0.0.1", port, context, name), 2)))
 
 
@@ -173,12 +168,12 @@ def test_a_host_that_swallows_packets_costs_no_more_than_the_patience():
     ],
 )
 def test_an_url_says_where_to_connect_and_whether_with_tls(url, host, port, tls):
-    found = endpoint.of_url("service_registry.endpoint", url, Section())
+    found = endpoint.of_url("service_registry.endpoint", url, TlsFiles())
     assert (found.host, found.port, found.tls is not None) == (host, port, tls)
 
 
 def test_certificates_of_ours_that_cannot_be_used_are_said_in_place_of_connecting(tmp_path):
-    section = Section(ca_cert=str(tmp_path / "absent.pem"))
+    section = TlsFiles(ca_cert=tmp_path / "absent.pem")
     found = Found(list(endpoint.look("router.endpoint", "https://127.0.0.1", section, 1)))
     assert "No such file" in found.failure.found
 
@@ -186,5 +181,5 @@ def test_certificates_of_ours_that_cannot_be_used_are_said_in_place_of_connectin
 def test_an_address_that_is_none_is_said():
     assert (
         "no host"
-        in Found(list(endpoint.look("service_registry.endpoint", "http://", Section(), 1))).failure.found
+        in Found(list(endpoint.look("service_registry.endpoint", "http://", TlsFiles(), 1))).failure.found
     )
