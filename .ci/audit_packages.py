@@ -13,18 +13,9 @@ SERVICES = "pypi", "osv"
 
 def audit(service: str) -> list[dict[str, Any]] | str:
     """Of each package what `service` knows of it, or why nothing is known of any."""
-    command = [sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip"]
+    command = [sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip", "--timeout=10"]
+    command += ["--format=json", "--progress-spinner=off", f"--vulnerability-service={service}"]
     command += [f"--requirement={lock}" for lock in LOCKS]
-    command += [
-        "--format",
-        "json",
-        "--progress-spinner",
-        "off",
-        "--vulnerability-service",
-        service,
-        "--timeout",
-        "10",
-    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - pip-audit itself
     try:
         packages = list(json.loads(done.stdout)["dependencies"])

@@ -25,7 +25,7 @@ def safeguard(**_: Any) -> list[CheckMessage]:
         "mq_api_key": config.safeguard.mq_api_key is not None,
         "token_api_key": config.idempotency.credentials_source == "safeguard",
     }
-    needed = [*(name for name, is_wanted in wanted.items() if is_wanted)]
+    needed = [name for name, is_wanted in wanted.items() if is_wanted]
     if needed:
         needed = ["host", "client_cert", *needed]
     return [
@@ -43,6 +43,7 @@ def safeguard(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.compatibility)
 def amqp10(**_: Any) -> list[CheckMessage]:
+    """`amqp10://` asks for a package that is an extra."""
     if not amqp_versions.is_given(settings.CONFIG.mq.broker_url):
         return []
     try:

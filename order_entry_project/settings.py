@@ -1,4 +1,4 @@
-"""Django's settings, all derived from the configuration (`config.py`)."""
+"""Django's settings, as the configuration has them (`config/`). What is not said here is as Django has it."""
 
 import secrets
 import sys
@@ -28,7 +28,6 @@ DEBUG = False
 ALLOWED_HOSTS = [*CONFIG.api.allowed_hosts, CONFIG.service.name]
 ROOT_URLCONF = "order_entry_project.urls"
 WSGI_APPLICATION = "order_entry_project.wsgi.application"
-APPEND_SLASH = True
 
 INSTALLED_APPS = [
     "order_entry_project",
@@ -131,7 +130,6 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 FORMAT_MODULE_PATH = "order_entry_project.formats"
-USE_TZ = True
 
 # Served by the web process itself, straight from the packages: nothing to collect before a start.
 STATIC_URL = "static/"
@@ -141,11 +139,8 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 # Of the console, see console/theme.py.
 UNFOLD = FRAME
 
-SESSION_COOKIE_HTTPONLY = True
 # Each session ends by itself earlier, see sessions.py; its row and cookie are of no use afterwards.
 SESSION_COOKIE_AGE = round(CONFIG.console.session_lifetime)
-X_FRAME_OPTIONS = "DENY"
-SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = CONFIG.api.https_only
 SESSION_COOKIE_SECURE = CONFIG.api.https_only
 CSRF_COOKIE_SECURE = CONFIG.api.https_only

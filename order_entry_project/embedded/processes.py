@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 _LOG_TAIL = 2000
+_PATIENCE = 30.0  # seconds
 # A parent that ended before setpriv had asked for the signal sends none.
 _UNLESS_ORPHAN = '[ "$PPID" = "$0" ] && exec "$@"'
 
@@ -74,9 +75,8 @@ class Child:
         folder: Path | None = None,
         env: Mapping[str, str] | None = None,
         stop: signal.Signals = signal.SIGTERM,
-        patience: float = 30.0,
     ) -> Iterator[Self]:
-        """A child that ends with the block: by `stop`, after `patience` seconds by SIGKILL."""
+        """A child that ends with the block: by `stop`, after half a minute by SIGKILL."""
         child = cls(
             dying_with_parent(argv, stop),
             name=name,
@@ -89,7 +89,7 @@ class Child:
         try:
             yield child
         finally:
-            child.stop(patience)
+            child.stop(_PATIENCE)
 
     @property
     def pid(self) -> int:
