@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -15,7 +14,8 @@ from consumers.models import RejectedMessage
 from orders import anchors, evidence
 from orders.evidence import FORMAT, microseconds
 from orders.models import AuditAnchor, AuditEntry, Order
-from orders.schema import content_of
+from orders.schema import content_of, entered_content
+from orders.story import microseconds_sent
 from routing.models import OrderRoute
 
 _EVENTS = """
@@ -52,11 +52,9 @@ def bundle(order_id: str) -> bytes:
 
 def _order(order: Order) -> dict[str, Any]:
     fields = {name: getattr(order, name) for name in ("symbol", "side", "quantity", "price", "counterparty")}
-    content = content_of(**fields, created_at=order.created_at)
-    # Where the sender gave no time, that of receipt stands in its place, and not in the digest.
-    if sha256(content).digest() != bytes(order.digest):
-        without = content_of(**fields, created_at=None)
-        content = without if sha256(without).digest() == bytes(order.digest) else content
+    content = entered_content(bytes(order.digest), **fields, created_at=order.created_at)
+    if content is None:
+        content = content_of(**fields, created_at=order.created_at)
     return {
         **_values(order),
         "quantity": str(order.quantity),
@@ -72,7 +70,7 @@ def _events(order_id: str) -> list[dict[str, Any]]:
         rows = cursor.fetchall()
     events = []
     for *said, at, head in rows:
-        at_us = int.from_bytes(at, "big", signed=True)
+        at_us = microseconds_sent(at)
         event = dict(zip(names, (*said, at_us, head.hex()), strict=True))
         events.append(event | {"at": evidence.time_text(at_us)})
     return events

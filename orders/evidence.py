@@ -69,6 +69,11 @@ def microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
+def instant(at_us: int) -> datetime:
+    """The other way round. Raises `OverflowError` for a time that Python does not have."""
+    return _EPOCH + timedelta(microseconds=at_us)
+
+
 def faults(bundle: Mapping[str, Any]) -> Iterator[str]:
     """All that does not fit in a bundle."""
     if bundle.get("format") != FORMAT:
@@ -127,7 +132,7 @@ def _anchor_faults(anchor: Mapping[str, Any], events: Iterable[Mapping[str, Any]
 
 def time_text(at_us: int) -> str | None:
     try:
-        return f"{_EPOCH + timedelta(microseconds=at_us):%Y-%m-%dT%H:%M:%S.%f}Z"
+        return f"{instant(at_us):%Y-%m-%dT%H:%M:%S.%f}Z"
     except OverflowError:
         return None
 

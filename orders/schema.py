@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
@@ -23,8 +22,7 @@ __all__ = [
     "ValidatedOrder",
     "content_of",
     "decode",
-    "digest_of",
-    "validate",
+    "entered_content",
 ]
 
 MAX_BODY = 256 * 1024
@@ -70,7 +68,7 @@ class ValidatedOrder(msgspec.Struct, frozen=True):
     `quantity`, `price`: exact, with the order book's eight decimals, as SQL gives them back.
     `extra`: the unknown fields as one canonical JSON object, `{}` when there are none.
     `created_at`: aware, UTC, microseconds; the time of receipt where the sender gave none.
-    `digest`: SHA-256 over the content, see `digest_of`.
+    `digest`: SHA-256 over the content, see `content_of`; two that have the same say the same, however written.
     """
 
     order_id: str
@@ -103,38 +101,6 @@ def decode(body: bytes, content_type: str | None, received_at: datetime) -> Vali
     return _order(fields, received_at)
 
 
-def validate(fields: Mapping[str, Any], received_at: datetime) -> ValidatedOrder:
-    """The same for an object that someone else has read, with exact numbers: Decimal or int."""
-    own = dict(fields)
-    json_body.check(own)
-    return _order(own, received_at)
-
-
-def digest_of(
-    *,
-    symbol: str,
-    side: str,
-    quantity: Decimal,
-    price: Decimal,
-    counterparty: str | None,
-    created_at: datetime | None,
-) -> bytes:
-    """SHA-256 of the content, see `content_of`.
-
-    Two messages with the same digest say the same, however they are written. `created_at` is as received:
-    None when the sender gave none.
-    """
-    content = content_of(
-        symbol=symbol,
-        side=side,
-        quantity=quantity,
-        price=price,
-        counterparty=counterparty,
-        created_at=created_at,
-    )
-    return sha256(content).digest()
-
-
 def content_of(
     *,
     symbol: str,
@@ -144,11 +110,34 @@ def content_of(
     counterparty: str | None,
     created_at: datetime | None,
 ) -> bytes:
-    """These six as a JSON list: numbers with eight decimals, times in UTC, null what is absent."""
+    """These six as a JSON list: numbers with eight decimals, times in UTC, null what the sender did not give."""
     instant = created_at and created_at.astimezone(UTC)
     return _canonical(
         [symbol, side, _to_scale(quantity, _SCALE), _to_scale(price, _SCALE), counterparty, instant]
     )
+
+
+def entered_content(
+    digest: bytes,
+    *,
+    symbol: str,
+    side: str,
+    quantity: Decimal,
+    price: Decimal,
+    counterparty: str | None,
+    created_at: datetime,
+) -> bytes | None:
+    """The content (see `content_of`) that has this SHA-256 digest; None: the order is not what was entered.
+
+    Where the sender gave no time, that of receipt stands in its place in the book, and not in the digest.
+    """
+    for at in (created_at, None):
+        content = content_of(
+            symbol=symbol, side=side, quantity=quantity, price=price, counterparty=counterparty, created_at=at
+        )
+        if sha256(content).digest() == digest:
+            return content
+    return None
 
 
 def _order(fields: dict[str, Any], received_at: datetime) -> ValidatedOrder:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
-from orders.evidence import event_hash
+from orders.evidence import event_hash, instant
 from orders.lifecycle import Event, Status, may_become
-from orders.schema import digest_of
+from orders.schema import entered_content
 
 _REVIEWS = frozenset({Event.REVIEW_REQUIRED.value, Event.REVIEW_CLEARED.value})
 _STATES = frozenset(Status.values)
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True, frozen=True)
@@ -63,7 +61,7 @@ class BookEvent:
 
     @property
     def at_us(self) -> int:
-        return int.from_bytes(self.at, "big", signed=True)
+        return microseconds_sent(self.at)
 
     def hash_after(self, before: bytes, sequence: int) -> bytes:
         """As it would have been written in that place."""
@@ -76,6 +74,11 @@ class BookEvent:
             reason=self.reason,
             at_us=self.at_us,
         )
+
+
+def microseconds_sent(sent: bytes) -> int:
+    """A time as `timestamptz_send` gives it, which Python's may not reach."""
+    return int.from_bytes(sent, "big", signed=True)
 
 
 def findings_of(order: BookOrder | None, events: Sequence[BookEvent]) -> Iterator[Finding]:
@@ -133,9 +136,8 @@ def _said_of(event: BookEvent, order: BookOrder | None, events: Sequence[BookEve
 def _is_as_entered(order: BookOrder) -> bool:
     fields = {name: getattr(order, name) for name in ("symbol", "side", "quantity", "price", "counterparty")}
     try:
-        created_at = _EPOCH + timedelta(microseconds=int.from_bytes(order.created_at, "big", signed=True))
-        # Where the sender gave no time, that of receipt stands in its place, and not in the digest.
-        return any(digest_of(**fields, created_at=at) == order.digest for at in (created_at, None))
+        created_at = instant(microseconds_sent(order.created_at))
+        return entered_content(order.digest, **fields, created_at=created_at) is not None
     except (OverflowError, InvalidOperation):
         return False
 

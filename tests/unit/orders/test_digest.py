@@ -1,12 +1,13 @@
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orders.schema import ValidatedOrder, decode, digest_of
+from orders.schema import ValidatedOrder, content_of, decode, entered_content
 from tests.unit.orders.messages import FIVE, RECEIVED_AT, decoded, order_body, with_price
 
 
@@ -122,9 +123,9 @@ def test_text_cannot_move_from_one_field_to_the_next():
     assert decoded(one).digest != decoded(order_body(symbol="A", counterparty=',null,"B')).digest
 
 
-def test_digest_of_takes_numbers_and_times_by_value():
-    def digest(price: str, zone: timezone) -> bytes:
-        return digest_of(
+def test_content_has_numbers_and_times_by_value():
+    def content(price: str, zone: timezone) -> bytes:
+        return content_of(
             symbol="AAPL",
             side="BUY",
             quantity=Decimal(100),
@@ -133,5 +134,16 @@ def test_digest_of_takes_numbers_and_times_by_value():
             created_at=datetime(2026, 2, 14, 10, 30, tzinfo=UTC).astimezone(zone),
         )
 
-    assert digest("145.5", UTC) == digest("145.50000000", timezone(timedelta(hours=5)))
-    assert digest("145.5", UTC) == decoded(order_body(created_at="2026-02-14T10:30:00Z")).digest
+    assert content("145.5", UTC) == content("145.50000000", timezone(timedelta(hours=5)))
+    order = decoded(order_body(created_at="2026-02-14T10:30:00Z"))
+    assert sha256(content("145.5", UTC)).digest() == order.digest
+
+
+@pytest.mark.parametrize("body", [FIVE, order_body()], ids=["without a time", "with a time"])
+def test_the_content_that_was_entered_is_found_and_no_other(body):
+    order = decoded(body)
+    book = {name: getattr(order, name) for name in ("symbol", "side", "quantity", "price", "counterparty")}
+    found = entered_content(order.digest, **book, created_at=order.created_at)
+    assert sha256(found).digest() == order.digest
+    altered = book | {"price": Decimal("145.51")}
+    assert entered_content(order.digest, **altered, created_at=order.created_at) is None
