@@ -16,44 +16,49 @@ from orders.sql import SqlUnavailable
 if TYPE_CHECKING:
     from consumers.offsets import Offsets
     from consumers.transport import Delivery, Outcome, Transport
-    from orders.sql import Sql
+    from routing.lane import Lane
     from routing.reactor import Reactor
     from routing.sql_gate import SqlGate
 
 
 class Acknowledging:
-    """`soon`: has `flush` called on the loop's next turn; `passed` is told the steps "confirm", "acknowledge"."""
+    """`passed` is told the steps "confirm" and "acknowledge"."""
 
     def __init__(
         self,
         reactor: Reactor,
         transport: Transport,
-        sql: Sql,
+        lane: Lane,
         gate: SqlGate,
         offsets: Offsets,
         *,
         publish_grace: float,
-        soon: Callable[[], None],
         passed: Callable[[str], None],
     ) -> None:
         self._reactor = reactor
         self._transport = transport
-        self._sql = sql
+        self._lane = lane
         self._gate = gate
         self._offsets = offsets
         self._publish_grace = publish_grace
-        self._soon = soon
         self._passed = passed
         self._done: list[Delivery] = []
+        self._counted: list[Delivery] = []  # done, too, but for the count of their attempts
         self._unconfirmed: dict[str, Delivery] = {}
+        gate.listen(self._on_gate)
 
     @property
     def idle(self) -> bool:
-        return not (self._done or self._unconfirmed)
+        return not (self._done or self._counted or self._unconfirmed)
 
     def done(self, delivery: Delivery, outcome: str, *, error: str | None = None) -> None:
-        """Acknowledge it with the next `flush`."""
-        self._done.append(delivery)
+        """Acknowledge it soon; a redelivered one once its count is gone from SQL, as nobody comes back to that."""
+        if delivery.redelivered:
+            self._counted.append(delivery)
+            self._lane.soon(self._forget)
+        else:
+            self._done.append(delivery)
+            self._reactor.soon(self._acknowledge)
         if delivery.trace:
             delivery.trace.finish(outcome, error=error)
 
@@ -71,19 +76,11 @@ class Acknowledging:
         self._passed("confirm")
         self._answered(attempt_id, f"routed, {outcome.value}")
 
-    def flush(self) -> None:
-        """Redelivered ones once their count is gone from SQL: nobody comes back to what has been acknowledged."""
-        if not self._done:
-            return
+    def _acknowledge(self) -> None:
         done, self._done = self._done, []
-        counted = [delivery for delivery in done if delivery.redelivered]
-        if counted and not self._forget(counted):
-            self._done = counted
-            done = [delivery for delivery in done if not delivery.redelivered]
-        if done:
-            self._transport.ack(done)
-            self._offsets.settled(done)
-            self._passed("acknowledge")
+        self._transport.ack(done)
+        self._offsets.settled(done)
+        self._passed("acknowledge")
 
     def _give_up(self, attempt_ids: Sequence[str]) -> None:
         for attempt_id in attempt_ids:
@@ -92,13 +89,21 @@ class Acknowledging:
     def _answered(self, attempt_id: str, outcome: str) -> None:
         if delivery := self._unconfirmed.pop(attempt_id, None):
             self.done(delivery, outcome)
-            self._soon()
 
-    def _forget(self, counted: Sequence[Delivery]) -> bool:
-        """Whether the attempts of these are no longer counted; if not, the gate is closed."""
-        if self._gate.open:
-            try:
-                quarantine.forget_attempts(self._sql, counted)
-            except SqlUnavailable as error:
-                self._gate.close(error)
-        return self._gate.open
+    def _forget(self) -> None:
+        """While SQL is away they wait."""
+        counted = self._counted[:]
+        if not counted or not self._gate.open:
+            return
+        try:
+            quarantine.forget_attempts(self._lane.sql, counted)
+        except SqlUnavailable as error:
+            self._gate.close(error)
+            return
+        del self._counted[: len(counted)]
+        self._done += counted
+        self._reactor.soon(self._acknowledge)
+
+    def _on_gate(self, is_open: bool) -> None:
+        if is_open:
+            self._lane.soon(self._forget)

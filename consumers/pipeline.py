@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from consumers.outbox import Outbox
     from consumers.tally import Tally
     from consumers.transport import Delivery, Transport
-    from orders.sql import Sql
     from orders.status_cache import StatusCache
     from routing.dispatch import Dispatcher
+    from routing.lane import Lane
     from routing.reactor import Reactor
     from routing.settled import Settled
     from routing.sql_gate import SqlGate
@@ -62,13 +62,13 @@ class Limits:
 
 
 class Pipeline:
-    """Listens to the transport; everything happens on the loop's thread."""
+    """Listens to the transport; everything happens on the loop's thread, what needs SQL in `lane`."""
 
     def __init__(
         self,
         reactor: Reactor,
         transport: Transport,
-        sql: Sql,
+        lane: Lane,
         gate: SqlGate,
         cache: StatusCache,
         idempotency: Idempotency,
@@ -81,7 +81,8 @@ class Pipeline:
     ) -> None:
         self._reactor = reactor
         self._transport = transport
-        self._sql = sql
+        self._lane = lane
+        self._sql = lane.sql
         self._gate = gate
         self._idempotency = idempotency
         self._tally = tally
@@ -91,23 +92,21 @@ class Pipeline:
         self._messages = Acknowledging(
             reactor,
             transport,
-            sql,
+            lane,
             gate,
             offsets,
             publish_grace=limits.publish_grace,
-            soon=self._soon,
             passed=passed,
         )
         self._concluding = Concluding(
             cache, idempotency, tally, self._messages, publishes=limits.publishes, passed=passed
         )
         self._placing = Placing(
-            sql, cache, hold=limits.hold, tries=limits.max_retries, actor=actor, passed=passed
+            lane.sql, cache, hold=limits.hold, tries=limits.max_retries, actor=actor, passed=passed
         )
         self._inbox: deque[Job] = deque()
-        self._batch: Batch | None = None  # being processed; kept while SQL is away
+        self._batch: Batch | None = None  # being placed; kept while SQL is away
         self._sweep_claim = uuid4()  # the same again where an answer was lost
-        self._turn_due = False
         self._rate = RateLimit(limits.rate, now=time.monotonic())
         self._rests = False  # until the rate allows another one
         self._draining = False
@@ -121,7 +120,7 @@ class Pipeline:
 
     @property
     def idle(self) -> bool:
-        under_way = self._inbox or self._batch
+        under_way = self._inbox or self._batch or self._lane.busy
         return not under_way and self._messages.idle and self._dispatcher.idle and self._outbox.idle
 
     # Taking
@@ -170,26 +169,21 @@ class Pipeline:
             self._soon()
 
     def _soon(self) -> None:
-        if not self._turn_due:
-            self._turn_due = True
-            self._reactor.call_later(0, self._turn)
-
-    def _turn(self) -> None:
-        """One batch a turn: the loop serves the others in between."""
-        self._turn_due = False
-        if self._gate.open:
-            try:
-                self._advance()
-            except SqlUnavailable as error:
-                self._gate.close(error)
-        self._messages.flush()
+        self._lane.soon(self._advance)
 
     def _advance(self) -> None:
-        if self._batch is None and self._room():
-            self._batch = self._next_batch()
-        if self._batch is None:
+        """One batch a turn."""
+        if not self._gate.open:
             return
-        self._process(self._batch)
+        try:
+            if self._batch is None and self._room():
+                self._batch = self._next_batch()
+            if self._batch is None:
+                return
+            self._process(self._batch)
+        except SqlUnavailable as error:
+            self._gate.close(error)
+            return
         self._batch = None
         if self._room():
             self._soon()
@@ -217,7 +211,7 @@ class Pipeline:
         self._rests = False
         self._soon()
 
-    def _next_batch(self) -> Batch:
+    def _next_batch(self) -> Batch | None:
         """As many as there is room for; a redelivered message goes alone, in case it ended a process."""
         if self._inbox[0].delivery.redelivered:
             return self._redelivered(self._inbox[0])
@@ -235,8 +229,10 @@ class Pipeline:
         self._passed("decode")
         return decoded
 
-    def _redelivered(self, job: Job) -> Batch:
+    def _redelivered(self, job: Job) -> Batch | None:
         attempts = quarantine.count_attempt(self._sql, job.delivery)
+        if not self._inbox or self._inbox[0] is not job:
+            return None  # its session has ended meanwhile
         self._inbox.popleft()
         self._rate.took(1)
         self._passed("take")

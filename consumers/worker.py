@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -26,6 +27,7 @@ from orders.stores.choice import open_store
 from orders.stores.port import StoreUnavailable
 from orders.stores.postgresql import PostgresStore
 from routing import assembly
+from routing.lane import Lane
 from routing.reactor import Reactor
 from routing.sql_gate import SqlGate
 
@@ -77,9 +79,14 @@ class Worker:
         self.tally = Tally()
         self.tally.expect([queue] if queue else config.mq.queues)
         self._reactor = Reactor()
-        self._sql = Sql(patience=max(_LEAST_PATIENCE, min(config.router.timeout, config.mq.heartbeat / 4)))
-        self._gate = gate = SqlGate(self._reactor, self._sql)
-        self._reports = WorkerReports(self._sql, actor)
+        patience = max(_LEAST_PATIENCE, min(config.router.timeout, config.mq.heartbeat / 4))
+        # Orders are placed while others are settled: each on a connection of its own.
+        self._lane = Lane(self._reactor, Sql(patience=patience))
+        self._settling = Lane(self._reactor, Sql(patience=patience))
+        # Connected only where the stores are tables.
+        self._stores_sql = Sql(patience=patience)
+        self._gate = gate = SqlGate(self._reactor, self._lane)
+        self._reports = WorkerReports(self._lane.sql, actor)
         cache_store, mark_store = self._stores()
         self._both_stores = {id(store): store for store in (cache_store, mark_store)}.values()
         self._offsets = Offsets(mark_store, group=config.mq.consumer_group)
@@ -91,7 +98,7 @@ class Worker:
         self._pipeline = Pipeline(
             self._reactor,
             self._transport,
-            self._sql,
+            self._lane,
             gate,
             status_cache.from_settings(cache_store),
             idempotency.from_settings(mark_store),
@@ -111,7 +118,7 @@ class Worker:
         )
         self._routing = assembly.Routing(
             self._reactor,
-            self._sql,
+            self._settling,
             gate,
             publish_in=config.mq.republish_after if publishes else None,
             actor=actor,
@@ -122,7 +129,7 @@ class Worker:
         )
         self._outbox = Outbox(
             self._transport,
-            self._sql,
+            self._lane.sql,
             gate,
             self.tally,
             batch_size=config.mq.batch_size,
@@ -140,15 +147,18 @@ class Worker:
             gc.freeze()
             # Orders under way are no garbage, however many are made meanwhile.
             gc.set_threshold(_GARBAGE)
-            self._reactor.call_later(self._interval, self._sweep)
+            self._sweep_in(self._interval)
             self._reactor.call_later(_TIDY_INTERVAL, self._tidy)
             try:
                 self._reactor.run()
             finally:
+                self._lane.close()
+                self._settling.close()
                 if self._gate.open:
                     self._reports.end()
                 self._routing.close()
-                self._sql.close()
+                self._lane.sql.close()
+                self._stores_sql.close()
                 self._beat()
                 tracing.flush()
         return self.tally
@@ -167,10 +177,10 @@ class Worker:
 
     def _stores(self) -> tuple[Store, Store]:
         config = settings.CONFIG
-        cache = open_store(config.cache_store, run=self._sql.run)
+        cache = open_store(config.cache_store, run=self._stores_sql.run)
         if config.idempotency_store == config.cache_store:
             return cache, cache
-        return cache, open_store(config.idempotency_store, run=self._sql.run)
+        return cache, open_store(config.idempotency_store, run=self._stores_sql.run)
 
     def _on_signal(self) -> None:
         """The first one stops in good order, a second one at once."""
@@ -178,6 +188,9 @@ class Worker:
             self._reactor.stop()
         else:
             self.stop()
+
+    def _sweep_in(self, seconds: float) -> None:
+        self._reactor.call_later(seconds, partial(self._lane.soon, self._sweep))
 
     def _sweep(self) -> None:
         if self._stopping:
@@ -190,10 +203,10 @@ class Worker:
         self._beat()
         if self._gate.open:
             self._reports.tell()
-        if self._once and not found and self._pipeline.idle:
-            self._transport.depth(self._stop_if_empty)
+        if self._once and not found:
+            self._reactor.soon(self._stop_if_done)
         again = swept or self._outbox.behind
-        self._reactor.call_later(_SWEEP_AGAIN if again else self._interval, self._sweep)
+        self._sweep_in(_SWEEP_AGAIN if again else self._interval)
 
     def _check_stores(self) -> None:
         """What is wrong with a store's set-up is said at start; work goes on, SQL serves."""
@@ -207,12 +220,16 @@ class Worker:
         config = settings.CONFIG
         if "postgresql" in (config.cache_store, config.idempotency_store):
             with contextlib.suppress(StoreUnavailable):
-                PostgresStore(self._sql.run).remove_expired(limit=_TIDY_LIMIT)
+                PostgresStore(self._stores_sql.run).remove_expired(limit=_TIDY_LIMIT)
         self._reactor.call_later(_TIDY_INTERVAL, self._tidy)
 
     def _beat(self) -> None:
         if self._snapshots:
             self._snapshots.write()
+
+    def _stop_if_done(self) -> None:
+        if self._pipeline.idle:
+            self._transport.depth(self._stop_if_empty)
 
     def _stop_if_empty(self, depth: int | None) -> None:
         if depth == 0 and self._pipeline.idle:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import psycopg
 from django.conf import settings
@@ -13,6 +13,17 @@ from orders.credentials import Login
 
 # How much later than the server this side gives a statement up, so that the server says why, seconds.
 _GRACE = 0.25
+
+
+class Waiter(Protocol):
+    """Who gives others the floor while a statement is under way."""
+
+    @property
+    def entered(self) -> bool:
+        """Whether the caller is one that can be left for a while."""
+
+    def wait(self, generator: PQGen[RV], fileno: int, patience: float) -> RV:
+        """What `generator` returns. Raises `psycopg.OperationalError` after `patience` seconds."""
 
 
 class Connection(psycopg.Connection[Any]):
@@ -27,6 +38,7 @@ class Connection(psycopg.Connection[Any]):
     """
 
     patience: float | None = None
+    waiter: Waiter | None = None
 
     @classmethod
     def connect(  # type: ignore[override]
@@ -54,6 +66,8 @@ class Connection(psycopg.Connection[Any]):
         if self.patience is None or timeout is not None:
             return super().wait(gen, interval, timeout)
         try:
+            if self.waiter is not None and self.waiter.entered:
+                return self.waiter.wait(gen, self.pgconn.socket, self.patience)
             return super().wait(gen, interval, self.patience)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status != TransactionStatus.ACTIVE:

@@ -22,7 +22,7 @@ import psycopg
 from django.db import connections
 
 from orders.array_parameters import ArrayDumper
-from orders.connecting import Connection
+from orders.connecting import Connection, Waiter
 from orders.metrics import sql_latency_ms, sql_write_errors
 
 # What the same statement may survive when it is sent again later: connection, credentials, rollback, resources,
@@ -52,7 +52,12 @@ def is_transient(error: psycopg.Error) -> bool:
 
 
 class Sql:
-    """A connection that is made on first use and again after a loss; `patience` (seconds) bounds every wait."""
+    """A connection that is made on first use and again after a loss; `patience` (seconds) bounds every wait.
+
+    `waiter`: does the waiting for statements, where that is not to stop the thread.
+    """
+
+    waiter: Waiter | None = None
 
     def __init__(self, *, patience: float) -> None:
         self._patience = patience
@@ -108,6 +113,7 @@ class Sql:
         }
         connection = Connection.connect(**parameters)
         connection.adapters.register_dumper(list, ArrayDumper)
+        connection.waiter = self.waiter
         return connection
 
 

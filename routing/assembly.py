@@ -23,7 +23,7 @@ from routing.screening import Screening
 from routing.settled import Settled
 
 if TYPE_CHECKING:
-    from orders.sql import Sql
+    from routing.lane import Lane
     from routing.reactor import Reactor
     from routing.sql_gate import SqlGate
 
@@ -37,7 +37,7 @@ class Routing:
     def __init__(
         self,
         reactor: Reactor,
-        sql: Sql,
+        lane: Lane,
         gate: SqlGate,
         *,
         publish_in: float | None,
@@ -66,7 +66,7 @@ class Routing:
         router_breaker_open.set_function(lambda: OPENNESS[fleet.state(now=time.monotonic())])
         self.dispatcher = Dispatcher(
             reactor,
-            sql,
+            lane,
             gate,
             self._client,
             fleet,
@@ -82,7 +82,7 @@ class Routing:
             on_settled=on_settled,
             passed=passed,
             on_unreachable=self.discovery.refresh_soon,
-            screening=Screening(sql, limits) if limits.any else None,
+            screening=Screening(lane.sql, limits) if limits.any else None,
         )
 
     def start(self) -> None:

@@ -1,14 +1,17 @@
 """Claimed orders in, settled orders out: the router calls in flight and what becomes of them.
 
-Nothing here knows where an order came from. Calls are made from `waiting`; answers gather in `_answers` and are
-written a batch at a time, as many as one pass of the loop brought. While SQL is away everything stays where it is.
+Nothing here knows where an order came from. Calls are made from `_waiting`; their answers gather and are written a
+batch at a time, as many as came while the batch before was written. While SQL is away everything stays where it is.
+
+Note on the lane: what is written is only removed from its list afterwards, as many as were taken from its front; more
+may have been added meanwhile.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,9 +28,9 @@ from routing.publications import Publication
 from routing.settled import Settled
 
 if TYPE_CHECKING:
-    from orders.sql import Sql
     from routing.claims import Claimed
     from routing.fleet import Fleet
+    from routing.lane import Lane
     from routing.reactor import Reactor
     from routing.router import RouterClient
     from routing.screening import Screening
@@ -45,7 +48,7 @@ class Dispatcher:
     def __init__(
         self,
         reactor: Reactor,
-        sql: Sql,
+        lane: Lane,
         gate: SqlGate,
         router: RouterClient,
         fleet: Fleet,
@@ -59,7 +62,8 @@ class Dispatcher:
         screening: Screening | None = None,
     ) -> None:
         self._reactor = reactor
-        self._sql = sql
+        self._lane = lane
+        self._sql = lane.sql
         self._screening = screening
         self._gate = gate
         self._policy = policy
@@ -70,21 +74,21 @@ class Dispatcher:
         self._actor = actor
         self._on_settled = on_settled
         self._passed = passed
-        self._submitted: list[Claimed] = []  # not yet looked at
+        self._unscreened: list[Claimed] = []
         self._waiting: deque[Claimed] = deque()
         self._retrying: set[Claimed] = set()
-        self._answers: list[Attempt] = []
+        self._accepted: list[Attempt] = []
+        self._failed: list[Attempt] = []
         self._unlogged: list[Attempt] = []
         self._parkings: list[Parking] = []
         self._published: list[Publication] = []
-        self._turn_due = False
         self._draining = False
-        gate.listen(lambda is_open: self._soon() if is_open else None)
+        gate.listen(self._on_gate)
 
     @property
     def free(self) -> int:
         """How many more orders may be claimed: nobody claims more than it has free call slots for."""
-        spoken_for = len(self._submitted) + len(self._waiting) + len(self._retrying)
+        spoken_for = len(self._unscreened) + len(self._waiting) + len(self._retrying)
         return 0 if self._draining else max(0, self._calls.free - spoken_for)
 
     @property
@@ -96,17 +100,23 @@ class Dispatcher:
     def idle(self) -> bool:
         return not (
             self._calls.in_flight
-            or self._submitted
+            or self._unscreened
             or self._waiting
             or self._retrying
-            or self._answers
             or self._parkings
             or self._published
+            or self._lane.busy
         )
 
-    def submit(self, claimed: Iterable[Claimed]) -> None:
-        self._submitted.extend(claimed)
-        self._soon()
+    def submit(self, claimed: Sequence[Claimed]) -> None:
+        if not claimed:
+            return
+        if self._screening:
+            self._unscreened.extend(claimed)
+            self._write_soon()
+        else:
+            self._waiting.extend(claimed)
+            self._go_on()
 
     def published(self, attempt_id: str) -> None:
         """Mark this route as published with the next batch that is settled."""
@@ -114,8 +124,8 @@ class Dispatcher:
 
     def flush(self) -> None:
         """Write the marks of what is published now; called when there is nothing to settle."""
-        if self._published and not self._answers:
-            self._soon()
+        if self._published:
+            self._write_soon()
 
     def log_calls(self) -> None:
         """Write the lines of the answers that have come since; SQL is not needed for that."""
@@ -125,63 +135,86 @@ class Dispatcher:
     def drain(self) -> None:
         """Start no more calls and give up the claims under which none is out."""
         self._draining = True
-        self._soon()
+        self._write_soon()
 
-    def _soon(self) -> None:
-        if not self._turn_due:
-            self._turn_due = True
-            self._reactor.call_later(0, self._turn)
+    def _on_gate(self, is_open: bool) -> None:
+        if is_open:
+            self._go_on()
 
-    def _turn(self) -> None:
-        self._turn_due = False
+    def _go_on(self) -> None:
+        """Whatever there is to do."""
+        self._write_soon()
+        self._call_soon()
+
+    # Calling
+
+    def _call_soon(self) -> None:
+        self._reactor.soon(self._start_calls)
+
+    def _start_calls(self) -> None:
+        if self._draining or not self._gate.open:
+            return
+        while self._waiting and self._calls.free:
+            work = self._waiting.popleft()
+            if parked := self._calls.start(work):
+                self._parkings.append(Parking(work, parked.due_in, parked.reason))
+        if self._parkings:
+            self._write_soon()
+
+    def _answered(self, attempt: Attempt) -> None:
+        self._passed("route")
+        accepted = attempt.answer.outcome is Outcome.ACCEPTED
+        (self._accepted if accepted else self._failed).append(attempt)
+        self._unlogged.append(attempt)
+        self._write_soon()
+        if self._waiting:
+            self._call_soon()
+
+    # Writing
+
+    def _write_soon(self) -> None:
+        self._lane.soon(self._write)
+
+    def _write(self) -> None:
         self.log_calls()
         if not self._gate.open:
             return
         try:
             self._settle_accepted()
             self._settle_failed()
-            self._admit()
-            self._start_calls()
+            if self._draining:
+                self._release()
+            elif self._screening:
+                self._screen(self._screening)
             self._park()
             self._write_marks()
         except SqlUnavailable as error:
             self._gate.close(error)
 
-    def _admit(self) -> None:
+    def _screen(self, screening: Screening) -> None:
         """Let what was submitted be called for, unless it exceeds a limit."""
-        if self._screening and self._submitted and not self._draining:
-            self._submitted, held_back = self._screening.screened(self._submitted)
-            self._parkings += held_back
-        self._waiting.extend(self._submitted)
-        self._submitted = []
-
-    def _start_calls(self) -> None:
-        if self._draining:
-            self._release()
-        while self._waiting and self._calls.free:
-            work = self._waiting.popleft()
-            if parked := self._calls.start(work):
-                self._parkings.append(Parking(work, parked.due_in, parked.reason))
-
-    def _answered(self, attempt: Attempt) -> None:
-        self._passed("route")
-        self._answers.append(attempt)
-        self._unlogged.append(attempt)
-        self._soon()
+        submitted = self._unscreened[:]
+        if not submitted:
+            return
+        passed, held_back = screening.screened(submitted)
+        del self._unscreened[: len(submitted)]
+        self._waiting.extend(passed)
+        self._parkings += held_back
+        self._call_soon()
 
     def _settle_accepted(self) -> None:
-        accepted = [attempt for attempt in self._answers if attempt.answer.outcome is Outcome.ACCEPTED]
+        accepted, published = self._accepted[:], self._published[:]
         if not accepted:
             return
         with tracing.sql_write("settle_routed", [attempt.work.trace for attempt in accepted]):
             changes = decisions.settle_routed(
                 self._sql,
                 accepted,
-                published=self._published,
+                published=published,
                 publish_in=self._publish_in,
                 actor=self._actor,
             )
-        self._published.clear()
+        del self._published[: len(published)]
         orders_routed.inc(len(changes))
         if self._screening:
             self._screening.routed(attempt.work.order for attempt in accepted)
@@ -189,9 +222,7 @@ class Dispatcher:
         late = [attempt for attempt in accepted if attempt.id not in changes]
         if late:
             decisions.record_late(self._sql, late, actor=self._actor)
-        self._answers = [
-            attempt for attempt in self._answers if attempt.answer.outcome is not Outcome.ACCEPTED
-        ]
+        del self._accepted[: len(accepted)]
         self._on_settled(
             [
                 Settled(a.work, Status.ROUTED, changes.get(a.id), attempt_id=a.id, route=a.answer.route)
@@ -200,7 +231,7 @@ class Dispatcher:
         )
 
     def _settle_failed(self) -> None:
-        failed = self._answers
+        failed = self._failed[:]
         if not failed:
             return
         with tracing.sql_write("note_failures", [attempt.work.trace for attempt in failed]):
@@ -208,7 +239,7 @@ class Dispatcher:
         late = [attempt for attempt in failed if attempt.id not in ours]
         if late:
             decisions.record_late(self._sql, late, actor=self._actor)
-        self._answers = []
+        del self._failed[: len(failed)]
         for attempt in failed:
             if attempt.id in ours:
                 self._follow(attempt)
@@ -226,14 +257,15 @@ class Dispatcher:
         if work in self._retrying:
             self._retrying.remove(work)
             self._waiting.append(work)
-            self._soon()
+            self._call_soon()
 
     def _park(self) -> None:
-        if not self._parkings:
+        parked = self._parkings[:]
+        if not parked:
             return
-        with tracing.sql_write("park", [parking.work.trace for parking in self._parkings]):
-            changes = decisions.park(self._sql, self._parkings, actor=self._actor)
-        parked, self._parkings = self._parkings, []
+        with tracing.sql_write("park", [parking.work.trace for parking in parked]):
+            changes = decisions.park(self._sql, parked, actor=self._actor)
+        del self._parkings[: len(parked)]
         for parking in parked:
             _parked["person" if parking.due_in is None else "machine"].inc()
         self._on_settled(
@@ -244,18 +276,22 @@ class Dispatcher:
         )
 
     def _write_marks(self) -> None:
-        if self._published and not self._calls.in_flight:
-            publications.mark_published(self._sql, self._published)
-            self._published.clear()
+        published = self._published[:]
+        if published and not self._calls.in_flight:
+            publications.mark_published(self._sql, published)
+            del self._published[: len(published)]
 
     def _release(self) -> None:
+        self._waiting.extend(self._unscreened)
+        self._unscreened.clear()
         self._waiting.extend(self._retrying)
         self._retrying.clear()
         self._park_what_may_not_be_called()
         given_up = list(self._waiting)
         if given_up:
             claims.release(self._sql, given_up)
-            self._waiting.clear()
+            for _ in given_up:
+                self._waiting.popleft()
             self._on_settled([Settled(work, work.status, None, released=True) for work in given_up])
 
     def _park_what_may_not_be_called(self) -> None:

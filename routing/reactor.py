@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pika.adapters.select_connection import IOLoop
@@ -28,6 +29,17 @@ class Reactor(IOLoop):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._failure: BaseException | None = None
+        self._soon: set[Callable[[], None]] = set()
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do `work` on the next turn: once, however often it is asked for until then."""
+        if work not in self._soon:
+            self._soon.add(work)
+            self.call_later(0, partial(self._do, work))
+
+    def _do(self, work: Callable[[], None]) -> None:
+        self._soon.remove(work)
+        work()
 
     def guard(self, callback: Callable[..., Any]) -> Callable[..., None]:
         """`callback`, such that its error ends `run` instead of vanishing."""

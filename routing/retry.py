@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from uuid import uuid4
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from orders.stores.choice import open_store
 from routing import claims
 from routing.assembly import Routing
 from routing.claims import Waiting
+from routing.lane import Lane
 from routing.reactor import Reactor
 from routing.settled import Settled
 from routing.sql_gate import SqlGate
@@ -80,15 +82,16 @@ class Retry:
         self._claim = uuid4()  # the same again where an answer was lost
         self._overdue: object | None = None
         self._reactor = Reactor()
-        self._sql = Sql(patience=config.router.timeout)
-        self._cache = status_cache.from_settings(open_store(config.cache_store, run=self._sql.run))
-        self._gate = SqlGate(self._reactor, self._sql)
+        self._lane = Lane(self._reactor, Sql(patience=config.router.timeout))
+        self._stores_sql = Sql(patience=config.router.timeout)  # connected only where the cache is a table
+        self._cache = status_cache.from_settings(open_store(config.cache_store, run=self._stores_sql.run))
+        self._gate = SqlGate(self._reactor, self._lane)
         self._gate.listen(self._on_gate)
         # The consumers' relay publishes what is routed here.
         publish_in = 0.0 if config.mq.producer_queue else None
         self._routing = Routing(
             self._reactor,
-            self._sql,
+            self._lane,
             self._gate,
             publish_in=publish_in,
             actor=self._actor,
@@ -99,13 +102,14 @@ class Retry:
     def run(self) -> Summary:
         """Raises `SqlUnavailable` when the book cannot be reached, `RouterUnknown`."""
         try:
-            self._sql.run("/* ping */ SELECT 1", {})
+            self._lane.sql.run("/* ping */ SELECT 1", {})
             self._routing.start()
             self._reactor.run()
         finally:
+            self._lane.close()
             self._routing.close()
             self._reactor.close()
-            self._sql.close()
+            self._stores_sql.close()
             tracing.flush()
         return self.summary
 
@@ -113,17 +117,18 @@ class Retry:
         if self._routing.discovery.current is None:
             self._reactor.fail(RouterUnknown("the service registry has not named a router, the log says why"))
         else:
-            self._turn()
+            self._lane.soon(self._turn)
 
     def _turn(self) -> None:
-        dispatcher = self._routing.dispatcher
         if self._signals.received():
             self._stop()
-        taken = self._take() if not self._signals.count else 0
-        if self._gate.open and not taken and dispatcher.idle:
+        if self._signals.count or not self._take():
+            self._reactor.soon(self._stop_if_done)
+        self._reactor.call_later(_CHECK, partial(self._lane.soon, self._turn))
+
+    def _stop_if_done(self) -> None:
+        if self._gate.open and self._routing.dispatcher.idle:
             self._reactor.stop()
-        else:
-            self._reactor.call_later(_CHECK, self._turn)
 
     def _take(self) -> int:
         dispatcher = self._routing.dispatcher
@@ -132,7 +137,7 @@ class Retry:
             return 0
         try:
             due = claims.claim_due(
-                self._sql, limit=room, hold=self._hold, actor=self._actor, claim=self._claim
+                self._lane.sql, limit=room, hold=self._hold, actor=self._actor, claim=self._claim
             )
         except SqlUnavailable as error:
             self._gate.close(error)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
-from orders.sql import Sql, SqlUnavailable
+from orders.sql import SqlUnavailable
 from routing import backoff
 
 if TYPE_CHECKING:
+    from routing.lane import Lane
     from routing.reactor import Reactor
 
 logger = logging.getLogger(__name__)
@@ -26,10 +28,10 @@ class SqlGate:
     A step that fails keeps what it was to write and is called again when the gate opens: nothing waits inside it.
     """
 
-    def __init__(self, reactor: Reactor, sql: Sql) -> None:
+    def __init__(self, reactor: Reactor, lane: Lane) -> None:
         self.open = True
         self._reactor = reactor
-        self._sql = sql
+        self._lane = lane
         self._tries = 0
         self._opened_at = time.monotonic()
         self._listeners: list[Callable[[bool], None]] = []
@@ -49,11 +51,12 @@ class SqlGate:
 
     def _probe_later(self) -> None:
         self._tries += 1
-        self._reactor.call_later(backoff.delay(self._tries, base=_BASE, cap=_CAP), self._probe)
+        wait = backoff.delay(self._tries, base=_BASE, cap=_CAP)
+        self._reactor.call_later(wait, partial(self._lane.soon, self._probe))
 
     def _probe(self) -> None:
         try:
-            self._sql.run("/* ping */ SELECT 1", {})
+            self._lane.sql.run("/* ping */ SELECT 1", {})
         except SqlUnavailable:
             self._probe_later()
             return

@@ -25,6 +25,7 @@ from orders.status_cache import StatusCache
 from routing.breaker import Breaker
 from routing.dispatch import Dispatcher
 from routing.fleet import Fleet
+from routing.lane import Lane
 from routing.models import Outcome as Decision
 from routing.policy import Policy
 from routing.reactor import Reactor
@@ -109,7 +110,8 @@ class Worker:
     def __init__(self):
         self.reactor = Reactor()
         self.sql, self.store, self.queue = CountedSql(), CountedStore(), Queue(self.reactor)
-        gate = SqlGate(self.reactor, self.sql)
+        lane = Lane(self.reactor, self.sql)
+        gate = SqlGate(self.reactor, lane)
         fleet = Fleet(lambda: Breaker(failures=10, base=1.0, cap=30.0))
         fleet.update([Instance("http://router")], now=time.monotonic())
         cache = StatusCache(self.store, key_pattern="orderStatus:{orderId}", ttl=60, max_age=60.0)
@@ -126,7 +128,7 @@ class Worker:
         self.pipeline = Pipeline(
             self.reactor,
             self.queue,
-            self.sql,
+            lane,
             gate,
             cache,
             Idempotency(self.store, ttl=60, epoch=1),
@@ -138,7 +140,7 @@ class Worker:
         )
         dispatcher = Dispatcher(
             self.reactor,
-            self.sql,
+            lane,
             gate,
             Router(self.reactor),
             fleet,

@@ -12,6 +12,7 @@ from routing import claims
 from routing.breaker import Breaker
 from routing.dispatch import Dispatcher
 from routing.fleet import Fleet
+from routing.lane import Lane
 from routing.models import OrderRoute
 from routing.policy import Policy
 from routing.registry import Instance
@@ -38,10 +39,11 @@ def stop_before_any_call(reactor, sql):
     def stop(works, *, honours_idempotency_key):
         settled = []
         client = RouterClient(reactor, timeout=1, in_flight=0)
+        lane = Lane(reactor, sql)
         dispatcher = Dispatcher(
             reactor,
-            sql,
-            SqlGate(reactor, sql),
+            lane,
+            SqlGate(reactor, lane),
             client,
             Fleet(lambda: Breaker(failures=10, base=1, cap=30)),
             policy=Policy(
@@ -106,10 +108,11 @@ def route(reactor, sql):
         policy = Policy(
             timeout=1, max_retries=3, honours_idempotency_key=honours_idempotency_key, base=0.01, cap=1
         )
+        lane = Lane(reactor, sql)
         dispatcher = Dispatcher(
             reactor,
-            sql,
-            SqlGate(reactor, sql),
+            lane,
+            SqlGate(reactor, lane),
             client,
             fleet,
             policy=policy,
