@@ -1,4 +1,4 @@
-"""How long the console's list pages take: `python benchmarks/console_pages.py`, on a quiet machine.
+"""How long the console's list pages take: `python -m benchmarks.console_pages`, on a quiet machine.
 
 Asks each list, filter, search and combination of them again and again, in turn, through Django's test client: all
 that a web process does but for the sockets. `--orders N` first fills the configured database, migrated and empty, with
@@ -18,13 +18,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import django
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "order_entry_project.settings")
 django.setup()
 

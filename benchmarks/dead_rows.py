@@ -8,10 +8,16 @@ tables ten times on the way. With --defaults: as it were without the settings of
 from __future__ import annotations
 
 import argparse
+import os
 import time
 
-from benchmarks.index_costs import BATCH, place_and_settle
-from orders.sql import Sql
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "order_entry_project.settings")
+django.setup()
+
+from benchmarks.placing import BATCH, place_and_settle  # noqa: E402 - Django comes first
+from orders.sql import Sql  # noqa: E402
 
 _TABLES = """
 SELECT relname, n_dead_tup, n_tup_upd, n_tup_hot_upd, autovacuum_count, pg_relation_size(relid) / 1048576

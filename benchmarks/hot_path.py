@@ -23,7 +23,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-_PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 _WARM_UP = 2_000  # orders, not counted
 _REST = "event loop, pipeline, dispatcher: what is in nothing below"
 # What is charged to each piece: module, function.
@@ -174,16 +173,18 @@ def work() -> None:
 def measure(folder: Path, orders: int) -> dict[str, float]:
     """µs per order by piece."""
     from benchmarks.order_path import books, load
+    from benchmarks.order_path.contenders import SERVICE, TUNED
     from benchmarks.order_path.stack import stack
 
     with stack(folder) as running:
         running.create_database(books.SERVICE)
         load.fill(running, "HOT", _WARM_UP + orders)
-        settings = {"MQ__BATCH_SIZE": "200", "ROUTER__IN_FLIGHT": "256", "SERVICE__RATE_LIMIT": "1000000"}
+        env = SERVICE.start(running, TUNED, books.SERVICE).env | {
+            "ORDER_ENTRY__SERVICE__RATE_LIMIT": "1000000"
+        }
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.hot_path", "--work"],
-            env=running.env(books.SERVICE)
-            | {f"ORDER_ENTRY__{name}": value for name, value in settings.items()},
+            env=env,
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -206,9 +207,10 @@ def main() -> None:
     print(table)
     if chosen.page:
         from benchmarks.order_path.markdown import replaced
+        from benchmarks.order_path.page import DOCS
 
-        text = _PAGE.read_text(encoding="utf-8")
-        _PAGE.write_text(replaced(text, "hot path", table), encoding="utf-8")
+        page = DOCS / "performance.md"
+        page.write_text(replaced(page.read_text(encoding="utf-8"), "hot path", table), encoding="utf-8")
 
 
 def _table(pieces: dict[str, float]) -> str:

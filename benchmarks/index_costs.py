@@ -15,10 +15,7 @@ import os
 import statistics
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
-from time import monotonic
 from typing import Any
-from uuid import uuid4
 
 import django
 
@@ -26,15 +23,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "order_entry_project.settings")
 django.setup()
 
 from benchmarks.console_book import fill  # noqa: E402 - Django comes first
-from orders import book  # noqa: E402
+from benchmarks.placing import BATCH, cpu_microseconds, place_and_settle, server_process  # noqa: E402
 from orders.sql import Sql  # noqa: E402
-from routing import decisions  # noqa: E402
-from routing.claims import Claimed  # noqa: E402
-from routing.models import Outcome  # noqa: E402
-from tests import builders  # noqa: E402
-
-BATCH = 200
-ACTOR = "order-entry@host-1:4711"
 
 _AN_HOUR = "BETWEEN now() - interval '5 days' AND now() - interval '5 days' + interval '1 hour'"  # of those filled in
 # The query that each serves, as the service asks it. None: it holds a promise, and is not up for choice.
@@ -124,31 +114,15 @@ def _prepare(orders: int) -> None:
 
 def _measure(sql: Sql, figures: Measured, state: str, query: str | None, batches: int) -> None:
     place_and_settle(sql)  # planned anew
-    ((process,),) = sql.run("SELECT pg_backend_pid()", {})
-    cpu, wal = _cpu(process), _wal(sql)
+    process = server_process(sql)
+    cpu, wal = cpu_microseconds(process), _wal(sql)
     for _ in range(batches):
         place_and_settle(sql)
-    figures.cpu[state].append((_cpu(process) - cpu) / batches / BATCH)
+    figures.cpu[state].append((cpu_microseconds(process) - cpu) / batches / BATCH)
     figures.wal[state].append((_wal(sql) - wal) / batches / BATCH)
     if query:
         ((plan,),) = sql.run(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", {})
         figures.query[state].append(plan[0]["Execution Time"])
-
-
-def place_and_settle(sql: Sql) -> None:
-    claim = uuid4()
-    arrivals = sorted(
-        (builders.arrival(uuid4().hex) for _ in range(BATCH)), key=lambda one: one.order.order_id
-    )
-    book.place(sql, arrivals, claim=claim, hold=30, actor=ACTOR)
-    attempts = [
-        builders.attempt(
-            Claimed(arrival.order, arrival.message_id, "PLACED", claim, monotonic() + 30), Outcome.ACCEPTED
-        )
-        for arrival in arrivals
-    ]
-    settled = decisions.settle_routed(sql, attempts, published=[], publish_in=60, actor=ACTOR)
-    assert len(settled) == BATCH  # noqa: S101 - a figure of anything else is none
 
 
 def _one(sql: Sql, statement: str) -> Any:
@@ -162,11 +136,6 @@ def _table(definition: str) -> str:
 
 def _ms(times: list[float]) -> str:
     return f"{statistics.median(times):.2f}" if times else "(a constraint)"
-
-
-def _cpu(process: int) -> float:
-    """Microseconds."""
-    return int(Path(f"/proc/{process}/schedstat").read_text(encoding="ascii").split()[0]) / 1000
 
 
 def _wal(sql: Sql) -> float:

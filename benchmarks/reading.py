@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import re
-import signal
 import statistics
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from typing import Any
 import psycopg
 
 from benchmarks.console_book import fill
+from benchmarks.order_path.measuring import cpu_seconds
 from order_entry_project.embedded.processes import Child
 from tests.ports import free_port
 from tests.servers import redis
@@ -200,7 +200,6 @@ def _gunicorn(
         log=log,
         env=env,
         folder=ROOT,
-        stop=signal.SIGTERM,
     ) as child:
         _await(f"http://{bind}/order?limit=1", headers, child)
         yield Server(name, f"http://{bind}", child.pid, headers, log)
@@ -224,9 +223,9 @@ def _load(server: Server, kind: str, script: Path, *, seconds: int, counts: bool
     argv = [installed("wrk", package="wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
     for name, value in server.headers.items() if kind == "list" else ():
         argv += ["-H", f"{name}: {value}"]
-    before = _cpu(server.pid)
+    before = cpu_seconds(server.pid)
     said = subprocess.run([*argv, server.url], check=True, capture_output=True, text=True).stdout
-    spent = _cpu(server.pid) - before
+    spent = cpu_seconds(server.pid) - before
     if not counts:
         return
     found = re.search(r"(\d+) requests in ", said)
@@ -235,22 +234,6 @@ def _load(server: Server, kind: str, script: Path, *, seconds: int, counts: bool
         sys.exit(f"{server.name}, {kind}: {said}\n{server.log.read_text()[-4000:]}")
     server.rates.setdefault(kind, []).append(float(rate[1]))
     server.costs.setdefault(kind, []).append(1e6 * spent / int(found[1]))
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of the process and what it has started, living or not."""
-    return sum(map(_own_cpu, _tree(pid)))
-
-
-def _tree(pid: int) -> Iterator[int]:
-    yield pid
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        yield from _tree(int(child))
-
-
-def _own_cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

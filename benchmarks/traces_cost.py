@@ -13,11 +13,9 @@ import os
 import resource
 import time
 
-SPANS = 7  # of one order
-
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--endpoint", help="of a collector, OTLP over HTTP")
     parser.add_argument("--orders", type=int, default=500, help="sampled orders a second")
     parser.add_argument("--seconds", type=float, default=5)

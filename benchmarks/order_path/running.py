@@ -96,7 +96,6 @@ def running(
                     name=contender.name,
                     log=stack.folder / "logs" / f"{contender.name.replace(' ', '-')}-{number}.out",
                     env=start.env,
-                    stop=signal.SIGTERM,
                 )
             )
             for number in range(1 if start.brings_all else setting.processes)

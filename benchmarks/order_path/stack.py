@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -194,7 +193,7 @@ def _router(folder: Path) -> Iterator[tuple[Child, int]]:
     configuration = folder / "nginx.conf"
     configuration.write_text(_NGINX.format(folder=folder, port=port))
     argv = [nginx, "-c", str(configuration), "-p", str(folder), "-e", str(folder / "nginx.log")]
-    with Child.running(argv, name="nginx", log=folder / "nginx.out", stop=signal.SIGTERM) as child:
+    with Child.running(argv, name="nginx", log=folder / "nginx.out") as child:
         await_port(port, child, patience=10)
         yield child, port
 
