@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orders.fields import KeyField
+from orders.names import LONGEST_ORDER_ID
 
 
 class Reason(models.TextChoices):
@@ -41,7 +42,7 @@ class RejectedMessage(models.Model):
     body_hash = models.BinaryField(help_text="SHA-256 of the body")
     content_type = models.CharField(max_length=255, db_default="")
     headers = models.JSONField(default=dict)
-    order_id = models.CharField(max_length=64, null=True, help_text="where it could be read")
+    order_id = models.CharField(max_length=LONGEST_ORDER_ID, null=True, help_text="where it could be read")
     reason = models.CharField(max_length=16, choices=Reason.choices)
     fault = models.CharField(
         max_length=255,

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from orders import avro, json_body
 from orders.invalid import InvalidOrder, Reason, shown
+from orders.names import LONGEST_COUNTERPARTY, LONGEST_SYMBOL, ORDER_ID, ORDER_ID_IN_WORDS, is_order_id
 
 __all__ = [
     "MAX_BODY",
@@ -36,14 +37,12 @@ _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic"
 _SCALE = Decimal("1e-8")
 _to_scale = Context(prec=20, traps=[Inexact, InvalidOperation]).quantize
 
-is_order_id = re.compile(r"[A-Za-z0-9._:-]{1,64}").fullmatch
 _is_rfc3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 ).fullmatch
-_order_ids_in = re.compile(rb'"orderId"\s*:\s*"([A-Za-z0-9._:-]{1,64})"').findall
+_order_ids_in = re.compile(rf'"orderId"\s*:\s*"({ORDER_ID})"'.encode()).findall
 _YEARS = range(1970, 2200)
 
-_EXPECTED_ORDER_ID = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
 _EXPECTED_NUMBER = "a JSON number above 0 with at most 12 digits before the point and 8 after it"
 _EXPECTED_TIME = f"an RFC 3339 time with its zone, {_YEARS[0]} to {_YEARS[-1]}, such as 2026-02-14T10:30:45Z"
 _JSON = frozenset({"", "application/json", "text/json"})
@@ -144,13 +143,13 @@ def _order(fields: dict[str, Any], received_at: datetime) -> ValidatedOrder:
     get = fields.get
     order_id = _order_id(get("orderId", _ABSENT))
     try:
-        symbol = _text("symbol", get("symbol", _ABSENT), 32)
+        symbol = _text("symbol", get("symbol", _ABSENT), LONGEST_SYMBOL)
         side = _side(get("side", _ABSENT))
         quantity = _number("quantity", get("quantity", _ABSENT))
         price = _number("price", get("price", _ABSENT))
         counterparty = get("counterparty")
         if counterparty is not None:
-            counterparty = _text("counterparty", counterparty, 64)
+            counterparty = _text("counterparty", counterparty, LONGEST_COUNTERPARTY)
         created_at = get("created_at")
         if created_at is not None:
             created_at = _time(created_at)
@@ -169,7 +168,7 @@ def _order(fields: dict[str, Any], received_at: datetime) -> ValidatedOrder:
 def _order_id(value: Any) -> str:
     if type(value) is str and is_order_id(value):
         return value
-    raise _unexpected("orderId", value, _EXPECTED_ORDER_ID)
+    raise _unexpected("orderId", value, ORDER_ID_IN_WORDS)
 
 
 def _text(name: str, value: Any, longest: int) -> str:

@@ -18,9 +18,9 @@ from orders import halts
 from orders.admin.forms import ReasonForm
 from orders.admin.read_only import ReadOnlyAdmin, Table
 from orders.models import AuditEntry, Halt
+from orders.names import LONGEST_COUNTERPARTY, LONGEST_SYMBOL
 
 _LIST = "admin:orders_halt_changelist"
-_LONGEST_SYMBOL = 32
 _SCOPES = [("everything", "Everything"), ("symbol", "A symbol"), ("counterparty", "A counterparty")]
 
 
@@ -31,7 +31,7 @@ class PlaceForm(forms.Form):
     name = forms.CharField(
         label="Symbol or counterparty",
         required=False,
-        max_length=64,
+        max_length=LONGEST_COUNTERPARTY,
         help_text="As orders have it, to the letter. None for everything.",
     )
     reason = forms.CharField(
@@ -51,8 +51,8 @@ class PlaceForm(forms.Form):
         scope, name = cleaned.get("scope"), cleaned.get("name", "")
         if scope == "everything" and name:
             self.add_error("name", "Everything has no name: leave it empty, or choose what it is.")
-        elif scope == "symbol" and not 0 < len(name) <= _LONGEST_SYMBOL:
-            self.add_error("name", f"Expected a symbol of 1 to {_LONGEST_SYMBOL} characters.")
+        elif scope == "symbol" and not 0 < len(name) <= LONGEST_SYMBOL:
+            self.add_error("name", f"Expected a symbol of 1 to {LONGEST_SYMBOL} characters.")
         elif scope == "counterparty" and not name:
             self.add_error("name", "Expected a counterparty.")
         return cleaned

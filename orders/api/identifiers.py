@@ -1,3 +1,5 @@
 """Order ids in paths. What cannot be an order id matches no path, so SQL is never asked for it."""
 
-ORDER_ID = r"(?P<order_id>[A-Za-z0-9._:-]{1,64})"
+from orders import names
+
+ORDER_ID = rf"(?P<order_id>{names.ORDER_ID})"

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from orders import documents, durations
-from orders.schema import is_order_id
+from orders.names import ORDER_ID_IN_WORDS, is_order_id
 from orders.stores.port import StoreUnavailable
 
 # Piped, a line is as long as it takes.
@@ -125,7 +125,7 @@ def add_operator_arguments(parser: ArgumentParser, *, default_reason: str) -> No
 
 def order_id(text: str) -> str:
     if not is_order_id(text):
-        raise ArgumentTypeError(f"expected 1 to 64 characters of A-Z a-z 0-9 . _ : -, got {text!r}")
+        raise ArgumentTypeError(f"expected {ORDER_ID_IN_WORDS}, got {text!r}")
     return text
 
 

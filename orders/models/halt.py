@@ -8,12 +8,14 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from orders.names import LONGEST_COUNTERPARTY, LONGEST_SYMBOL
+
 
 class Halt(models.Model):
     """Routing stopped by a person: for everything, for a symbol, or for a counterparty."""
 
-    symbol = models.CharField(max_length=32, null=True, blank=True)
-    counterparty = models.CharField(max_length=64, null=True, blank=True)
+    symbol = models.CharField(max_length=LONGEST_SYMBOL, null=True, blank=True)
+    counterparty = models.CharField(max_length=LONGEST_COUNTERPARTY, null=True, blank=True)
     reason = models.TextField()
     actor = models.CharField(max_length=150)
     since = models.DateTimeField(db_default=Now())

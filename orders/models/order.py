@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 
 from orders.fields import ExactJSONField, KeyField
 from orders.lifecycle import Event, Status
+from orders.names import LONGEST_COUNTERPARTY, LONGEST_ORDER_ID, LONGEST_SYMBOL
 
 
 class Side(models.TextChoices):
@@ -24,12 +25,12 @@ class Side(models.TextChoices):
 
 
 class Order(models.Model):
-    order_id = KeyField("order id", primary_key=True, max_length=64)
-    symbol = models.CharField(max_length=32)
+    order_id = KeyField("order id", primary_key=True, max_length=LONGEST_ORDER_ID)
+    symbol = models.CharField(max_length=LONGEST_SYMBOL)
     side = models.CharField(max_length=4, choices=Side.choices)
     quantity = models.DecimalField(max_digits=20, decimal_places=8)
     price = models.DecimalField(max_digits=20, decimal_places=8)
-    counterparty = models.CharField(max_length=64, null=True)
+    counterparty = models.CharField(max_length=LONGEST_COUNTERPARTY, null=True)
     created_at = models.DateTimeField(help_text="as the sender says, else the time of receipt")
     extra = ExactJSONField(db_default="{}", help_text="fields this service does not know, as received")
     message_id = models.CharField(
