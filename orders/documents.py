@@ -14,6 +14,12 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+# What lists of orders show beside ids and times, to programs and to people.
+LISTED = (
+    *("status", "symbol", "side", "quantity", "price", "counterparty", "route"),
+    *("needs_review", "review_reason"),
+)
+
 _encode = msgspec.json.Encoder().encode
 _UPDATED_AT = ',"updated_at":"'
 # `"2026-02-14T10:30:45` and `"2026-02-14T10:30:45.123`

@@ -24,6 +24,8 @@ from routing.changes import taken
 from routing.models import RouteApproval
 from routing.operations import Operation, Refused
 
+PERMISSION = "routing.approve_route"
+
 
 def notional(order: Order) -> Decimal:
     return order.quantity * order.price

@@ -20,15 +20,7 @@ from orders.models import Order
 
 COLUMNS = (
     "order_id",
-    "status",
-    "symbol",
-    "side",
-    "quantity",
-    "price",
-    "counterparty",
-    "route",
-    "needs_review",
-    "review_reason",
+    *documents.LISTED,
     "created_at",
     "placed_at",
     "routed_at",

@@ -25,6 +25,7 @@ from orders.api.pages import Pages
 from orders.api.problems import problem
 from orders.api.strict import NameField, Reason, ReasonField, StrictSerializer
 from orders.models import Halt
+from orders.names import LONGEST_COUNTERPARTY, LONGEST_SYMBOL
 from orders.scopes import Scope, may
 
 _is_id = re.compile(r"[0-9]{1,18}").fullmatch
@@ -61,8 +62,8 @@ class HaltSerializer(serializers.ModelSerializer[Halt]):
 class NewHalt(StrictSerializer):
     """Neither symbol nor counterparty: everything."""
 
-    symbol = NameField(max_length=32, required=False, allow_null=True)
-    counterparty = NameField(max_length=64, required=False, allow_null=True)
+    symbol = NameField(max_length=LONGEST_SYMBOL, required=False, allow_null=True)
+    counterparty = NameField(max_length=LONGEST_COUNTERPARTY, required=False, allow_null=True)
     reason = ReasonField()
     until = serializers.DateTimeField(required=False, allow_null=True, help_text="ends by itself then")
 
@@ -95,9 +96,7 @@ class HaltsView(ListAPIView[Halt]):
         parameters=[OpenApiParameter("in_force", bool, description="only those in force, or only past ones")],
         responses={
             200: HaltSerializer(many=True),
-            400: openapi.problem("No such filter or value"),
-            404: openapi.problem("No such page"),
-            **openapi.REFUSALS,
+            **openapi.LIST_REFUSALS,
         },
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

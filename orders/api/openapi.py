@@ -10,6 +10,7 @@ from drf_spectacular.extensions import (
 )
 from drf_spectacular.utils import OpenApiResponse
 
+from orders import names
 from orders.api.problems import MEDIA_TYPE
 
 JSON = "application/json"
@@ -30,8 +31,8 @@ def _name(longest: int) -> dict[str, Any]:
 
 
 _FIELDS: dict[str, Any] = {
-    "orderId": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$", "example": "ORD-20260214-001"},
-    "symbol": _name(32) | {"example": "AAPL"},
+    "orderId": {"type": "string", "pattern": f"^{names.ORDER_ID}$", "example": "ORD-20260214-001"},
+    "symbol": _name(names.LONGEST_SYMBOL) | {"example": "AAPL"},
     "side": {"type": "string", "enum": ["BUY", "SELL"]},
     "quantity": _AMOUNT | {"example": 100},
     "price": _AMOUNT | {"example": 145.50},
@@ -71,7 +72,7 @@ NEW_ORDER = {
         "required": list(_FIELDS),
         "properties": {
             **_FIELDS,
-            "counterparty": _name(64) | {"nullable": True},
+            "counterparty": _name(names.LONGEST_COUNTERPARTY) | {"nullable": True},
             "created_at": _TIME | {"nullable": True},
         },
         "additionalProperties": True,
@@ -94,6 +95,11 @@ REFUSALS = {
     401: problem("Nobody known, or the credentials are refused"),
     403: problem("Known, but the scope is missing: `scope` names it"),
     429: problem("Too many requests; `Retry-After` says when"),
+}
+LIST_REFUSALS = {
+    400: problem("No such filter or value"),
+    404: problem("No such page"),
+    **REFUSALS,
 }
 _ANYWHERE = {
     "400": "Not what was expected",

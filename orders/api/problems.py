@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, UnreadablePostError
+from rest_framework.exceptions import NotFound
 from rest_framework.views import exception_handler
 
 MEDIA_TYPE = "application/problem+json"
@@ -21,6 +22,10 @@ def problem(status: int, detail: str, **members: Any) -> HttpResponse:
     """An answer with `status`; `detail` says what is wrong, `members` say it to machines."""
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     return HttpResponse(json.dumps(document | members), status=status, content_type=MEDIA_TYPE)
+
+
+def no_such_order(order_id: str) -> NotFound:
+    return NotFound(f"There is no order {order_id}.")
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse | None:

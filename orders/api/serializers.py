@@ -12,6 +12,7 @@ from orders.api.exact_json import ExactNumber, Time
 from orders.api.strict import NameField
 from orders.lifecycle import Status
 from orders.models import Order, OrderEvent
+from orders.names import LONGEST_COUNTERPARTY, LONGEST_SYMBOL
 
 
 class OrderSerializer(serializers.ModelSerializer[Order]):
@@ -26,15 +27,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         model = Order
         fields: ClassVar = [
             "orderId",
-            "status",
-            "symbol",
-            "side",
-            "quantity",
-            "price",
-            "counterparty",
-            "route",
-            "needs_review",
-            "review_reason",
+            *documents.LISTED,
             "version",
             "created_at",
             "routed_at",
@@ -79,8 +72,8 @@ class OrderFilter(serializers.Serializer[Any]):
         required=False,
         error_messages={"invalid_choice": "{input!r} is none of " + ", ".join(Status.values)},
     )
-    counterparty = NameField(max_length=64, required=False)
-    symbol = NameField(max_length=32, required=False)
+    counterparty = NameField(max_length=LONGEST_COUNTERPARTY, required=False)
+    symbol = NameField(max_length=LONGEST_SYMBOL, required=False)
     needs_review = serializers.BooleanField(
         required=False, error_messages={"invalid": "{input!r} is neither true nor false"}
     )

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,7 +25,7 @@ from orders.api.bodies import json_body
 from orders.api.idempotency import repeatable
 from orders.api.open_views import SometimesOpen
 from orders.api.pages import OrderPages
-from orders.api.problems import problem
+from orders.api.problems import no_such_order, problem
 from orders.api.serializers import OrderEventSerializer, OrderFilter, OrderSerializer
 from orders.book import Entry
 from orders.lifecycle import Status
@@ -91,9 +91,7 @@ class OrdersView(ListAPIView[Order]):
         parameters=[OrderFilter],
         responses={
             200: OrderSerializer(many=True),
-            400: openapi.problem("No such filter or value"),
-            404: openapi.problem("No such page"),
-            **openapi.REFUSALS,
+            **openapi.LIST_REFUSALS,
         },
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -109,7 +107,6 @@ class OrdersView(ListAPIView[Order]):
             400: openapi.problem("Not a valid order: which field, what it holds, what was expected"),
             409: openapi.problem("Another order of this id is in the book"),
             413: openapi.problem("Larger than any order may be"),
-            415: openapi.problem("Not application/json"),
             **openapi.REFUSALS,
         },
     )
@@ -148,13 +145,13 @@ class OrderEventsView(GenericAPIView[OrderEvent]):
         events = self.get_queryset().filter(order_id=order_id).order_by("sequence")
         found = self.get_serializer(events, many=True).data
         if not found:
-            raise NotFound(f"There is no order {order_id}.")
+            raise no_such_order(order_id)
         return Response(found)
 
 
 def _found(what: T | None, order_id: str) -> T:
     if what is None:
-        raise NotFound(f"There is no order {order_id}.")
+        raise no_such_order(order_id)
     return what
 
 

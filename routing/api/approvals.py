@@ -30,7 +30,6 @@ from routing import approvals
 from routing.models import RouteApproval
 from routing.operations import Refused
 
-APPROVE = "routing.approve_route"
 Decide = Callable[[UUID, User, str], RouteApproval]
 
 
@@ -87,9 +86,7 @@ class ApprovalsView(ListAPIView[RouteApproval]):
     @extend_schema(
         responses={
             200: ApprovalSerializer(many=True),
-            400: openapi.problem("No such filter or value"),
-            404: openapi.problem("No such page"),
-            **openapi.REFUSALS,
+            **openapi.LIST_REFUSALS,
         }
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -118,8 +115,6 @@ _DECISION = {
     400: openapi.problem("Why is not said"),
     404: openapi.problem("No such approval"),
     409: openapi.problem("There is nothing left to decide, or not for this person: why"),
-    413: openapi.problem("Larger than any such request may be"),
-    415: openapi.problem("Not application/json"),
     **openapi.REFUSALS,
 }
 
@@ -167,8 +162,8 @@ def _person(request: Request) -> User:
         raise PermissionDenied(
             "This takes a person, by name and password: neither a token nor a certificate."
         )
-    if not request.user.has_perm(APPROVE):
-        raise PermissionDenied(f"Users need the permission {APPROVE} for this.")
+    if not request.user.has_perm(approvals.PERMISSION):
+        raise PermissionDenied(f"Users need the permission {approvals.PERMISSION} for this.")
     return request.user
 
 

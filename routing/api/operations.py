@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -22,7 +22,7 @@ from orders.api import openapi
 from orders.api.bodies import fields_of
 from orders.api.exact_json import document
 from orders.api.idempotency import repeatable
-from orders.api.problems import problem
+from orders.api.problems import no_such_order, problem
 from orders.api.serializers import OrderSerializer
 from orders.api.strict import NameField, Reason, StrictSerializer
 from orders.models import Order
@@ -52,8 +52,6 @@ def described(body: Any, responses: dict[int, Any]) -> Callable[[F], F]:
             "It cannot be done to the order as it is: why. While the machine routes it, `claimed_until` and "
             "`Retry-After` say until when at the latest"
         ),
-        413: openapi.problem("Larger than any such request may be"),
-        415: openapi.problem("Not application/json"),
         **openapi.REFUSALS,
     }
     return extend_schema(request=body, responses={**responses, **refusals})
@@ -78,7 +76,7 @@ class OperationView(APIView):
         except Refused as refusal:
             return refused(refusal)
         except Order.DoesNotExist:
-            raise NotFound(f"There is no order {order_id}.") from None
+            raise no_such_order(order_id) from None
 
     def _done(self, request: Request, order_id: str, said: dict[str, Any]) -> HttpResponse:
         user = cast("User | Caller", request.user)  # else the scope would have been missing

@@ -6,13 +6,13 @@ from typing import ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders.api import openapi
 from orders.api.exact_json import Time
+from orders.api.problems import no_such_order
 from orders.models import Order
 from orders.scopes import Scope, scopes_of
 from routing.models import OrderRoute
@@ -66,6 +66,6 @@ class OrderRoutesView(GenericAPIView[OrderRoute]):
     def get(self, request: Request, order_id: str) -> Response:
         del request
         if not Order.objects.filter(pk=order_id).exists():
-            raise NotFound(f"There is no order {order_id}.")
+            raise no_such_order(order_id)
         routes = self.get_queryset().filter(order_id=order_id).order_by("attempt")
         return Response(self.get_serializer(routes, many=True).data)

@@ -131,7 +131,7 @@ def badge(request: HttpRequest) -> str:
 
 
 def _may_decide(request: HttpRequest) -> bool:
-    return request.user.has_perm("routing.approve_route")
+    return request.user.has_perm(approvals.PERMISSION)
 
 
 def _is_own(request: HttpRequest, approval: RouteApproval) -> bool:
