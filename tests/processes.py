@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
-_PATIENCE = 60.0
+from tests.waiting import wait_until
 
 
 def commands_of(mark: str) -> list[tuple[int, str]]:
@@ -23,7 +22,4 @@ def commands_of(mark: str) -> list[tuple[int, str]]:
 
 
 def await_no_process_of(mark: str) -> None:
-    until = time.monotonic() + _PATIENCE
-    while left := commands_of(mark):
-        assert time.monotonic() < until, left
-        time.sleep(0.05)
+    wait_until(lambda: not commands_of(mark), what=f"no process of {mark} is left")

@@ -15,23 +15,11 @@ from tests.mutual_tls import Authority
 from tests.ports import free_port
 from tests.servers.asking import private
 from tests.servers.postgres_tls import TlsPostgres, tls_server
-from tests.servers.rabbitmq import Broker, broker
+from tests.servers.rabbitmq import BY_CERTIFICATE, MUTUAL_TLS, Broker, broker
 from tests.tcp_proxy import TcpProxy
 
 USER = "order-entry"
 _DATABASE = "trading_orders"
-# RabbitMQ over mutual TLS, where a certificate may stand for a user.
-BROKER = """
-listeners.ssl.default = 127.0.0.1:{port}
-ssl_options.cacertfile = {folder}/ca.pem
-ssl_options.certfile = {folder}/server.pem
-ssl_options.keyfile = {folder}/server.pem
-ssl_options.verify = verify_peer
-ssl_options.fail_if_no_peer_cert = true
-auth_mechanisms.1 = PLAIN
-auth_mechanisms.2 = EXTERNAL
-ssl_cert_login_from = common_name
-"""
 
 
 @dataclass(frozen=True)
@@ -100,12 +88,10 @@ def secured(folder: Path, **settings: str) -> Iterator[Secured]:
     with ExitStack() as stack:
         server = stack.enter_context(private("PostgreSQL with TLS", tls_server()))
         authority, port = server.authority, free_port()
-        config = BROKER.format(port=port, folder=server.folder)
-        starting = broker(folder, more_config=config, plugins="[rabbitmq_auth_mechanism_ssl].")
+        config = MUTUAL_TLS.format(port=port, folder=server.folder)
+        starting = broker(folder, more_config=config, plugins=BY_CERTIFICATE)
         own = Broker(**stack.enter_context(private("RabbitMQ", starting)))
-        own.ctl("add_user", USER, "not-used")
-        own.ctl("clear_password", USER)
-        own.ctl("set_permissions", USER, ".*", ".*", ".*")
+        own.add_user(USER)
         ca, client = str(authority.ca_cert), str(authority.issue("client.pem", USER))
         shown = {
             f"{section}__{key}": value

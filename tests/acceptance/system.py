@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,17 +23,6 @@ from tests.simulated import Simulated, simulated_registry, simulated_router
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
-PATIENCE = 60.0
-
-
-def wait_until(condition: Callable[[], Any], *, what: str, patience: float = PATIENCE) -> Any:
-    """The first true value of `condition`."""
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"not within {patience:g} s: {what}")
 
 
 class Observer:
@@ -90,7 +78,7 @@ class System:
     def manage(self, *arguments: str, expect: int = 0) -> str:
         """The standard output of a command that ends by itself."""
         done = subprocess.run(
-            [*MANAGE, *arguments], env=self.env, capture_output=True, text=True, timeout=PATIENCE, check=False
+            [*MANAGE, *arguments], env=self.env, capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout

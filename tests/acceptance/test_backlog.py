@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.builders import body
+from tests.waiting import wait_until
 
 _BATCH = 10
 _ORDERS = 300

@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from order_entry_project.embedded.postgres import binary
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.builders import body
 from tests.servers.postgres import USER, Database
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
 

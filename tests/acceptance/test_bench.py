@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.acceptance.system import wait_until
 from tests.processes import await_no_process_of
 from tests.servers.asking import needed
 from tests.simulators import PROJECT
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 

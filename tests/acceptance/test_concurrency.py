@@ -13,9 +13,10 @@ from orders.models import Order, OrderEvent
 from routing import manual
 from routing.models import OrderRoute
 from routing.operations import Refused
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.builders import body
 from tests.servers.postgres import Database
+from tests.waiting import wait_until
 
 LATENCY_MS = 1500
 

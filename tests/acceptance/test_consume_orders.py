@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.acceptance.test_web import web
 from tests.builders import body
 from tests.simulated import simulated_registry
+from tests.waiting import wait_until
 
 BROKEN = {
     "not-json": (b"orderId=1", "UNREADABLE"),

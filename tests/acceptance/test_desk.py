@@ -12,10 +12,11 @@ from consumers.rejected import Progress
 from orders import halts
 from orders.models import Order
 from routing import manual
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.builders import body
 from tests.integration.consumers.benches import configuring
 from tests.servers.postgres import Database
+from tests.waiting import wait_until
 
 WHO = {"reason": "looked at", "actor": "ann"}
 

@@ -5,11 +5,12 @@ import signal
 
 import pytest
 
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.builders import body
 from tests.scripted_server import ScriptedServer, always
 from tests.servers.postgres import fresh_database
 from tests.simulated import simulated_registry
+from tests.waiting import wait_until
 
 QUICK = {"ROUTER__TIMEOUT": "1s", "ROUTER__CLAIM": "2s"}
 

@@ -8,10 +8,11 @@ import psycopg
 import pytest
 
 from order_entry_project.embedded.postgres import USER, EmbeddedPostgres
-from tests.acceptance.system import MANAGE, system, wait_until
+from tests.acceptance.system import MANAGE, system
 from tests.builders import body
 from tests.servers.postgres import Database, fresh_database
 from tests.tcp_proxy import TcpProxy
+from tests.waiting import wait_until
 
 # Of these the broker says at once how many messages they hold, and lets none in above their limit.
 KIND = "classic"

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.acceptance.system import wait_until
 from tests.acceptance.test_web import web
 from tests.doubles.aerospike.cluster import Cluster
 from tests.servers.postgres import fresh_database
 from tests.simulated import simulated_registry
 from tests.tcp_proxy import TcpProxy
+from tests.waiting import wait_until
 
 COMPONENTS = ("mq", "sql", "aerospike", "service_registry")
 # What is down → the status of the whole, and of the answer.

@@ -16,9 +16,10 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from order_entry_project.config import BASE_DIR
-from tests.acceptance.system import MANAGE, system, wait_until
+from tests.acceptance.system import MANAGE, system
 from tests.builders import body
 from tests.servers.asking import needed
+from tests.waiting import wait_until
 
 ORDERS = 3_000
 CANARIES = {

@@ -4,10 +4,11 @@ from itertools import count
 
 import pytest
 
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.builders import body
 from tests.servers.postgres import fresh_database
 from tests.sql_proxy import SqlProxy
+from tests.waiting import wait_until
 
 NUMBERS = count(1)
 

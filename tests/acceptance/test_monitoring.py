@@ -14,12 +14,13 @@ import requests
 import trustme
 
 from tests import promql
-from tests.acceptance.system import ROOT, System, system, wait_until
+from tests.acceptance.system import ROOT, System, system
 from tests.acceptance.test_web import web
 from tests.builders import body
 from tests.ports import free_port
 from tests.servers import prometheus
 from tests.servers.prometheus import Prometheus
+from tests.waiting import wait_until
 
 # In all that comes from outside: senders, callers.
 CANARY = "XYZZY"

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.acceptance.test_web import manage, web
 from tests.builders import body
+from tests.waiting import wait_until
 
 ORDERS = [f"ORD-{number:02}" for number in range(50)]
 LOGIN = {"username": "anna", "password": "correct horse battery"}

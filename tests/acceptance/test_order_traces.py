@@ -6,9 +6,10 @@ from secrets import token_hex
 import pika
 import pytest
 
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.builders import body
 from tests.otlp import collector
+from tests.waiting import wait_until
 
 FLOW = ["SQL Write", "Aerospike Write", "Router Call", "SQL Write", "Aerospike Write", "Publish"]
 

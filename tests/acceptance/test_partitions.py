@@ -6,8 +6,9 @@ import signal
 
 import pytest
 
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.builders import body
+from tests.waiting import wait_until
 
 MEMBERS = 3
 

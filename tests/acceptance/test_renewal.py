@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.acceptance.secured import Secured, secured
-from tests.acceptance.system import wait_until
 from tests.builders import body
+from tests.waiting import wait_until
 
 ROUTED = "SELECT count(*) FROM orders WHERE status = 'ROUTED'"
 

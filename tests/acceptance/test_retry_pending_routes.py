@@ -9,10 +9,11 @@ import subprocess
 
 import pytest
 
-from tests.acceptance.system import MANAGE, system, wait_until
+from tests.acceptance.system import MANAGE, system
 from tests.ports import free_port
 from tests.servers.postgres import fresh_database
 from tests.simulated import simulated_registry
+from tests.waiting import wait_until
 
 SETTLED = "SELECT count(*) FROM orders WHERE order_id = ANY(%s) AND status = 'ROUTED'"
 

@@ -10,12 +10,13 @@ import pytest
 import requests
 
 from order_entry_project.embedded.postgres import binary
-from tests.acceptance.system import System, system, wait_until
+from tests.acceptance.system import System, system
 from tests.acceptance.test_web import web
 from tests.builders import body
 from tests.doubles.safeguard import Appliance
 from tests.doubles.safeguard.appliance import Account
 from tests.servers.postgres import Role
+from tests.waiting import wait_until
 
 FIRST, SECOND, THIRD = "first-canary-1", "second-canary-2", "third-canary-3"
 

@@ -5,10 +5,11 @@ import re
 import pytest
 import requests
 
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.builders import body
 from tests.ports import free_port
 from tests.simulated import simulated_router
+from tests.waiting import wait_until
 
 
 def numbered(prefix, count):

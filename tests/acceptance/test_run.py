@@ -15,9 +15,9 @@ import yaml
 
 from order_entry_project.embedded.postgres import EmbeddedPostgres
 from tests.acceptance.embedded_stack import Running, manage, running
-from tests.acceptance.system import wait_until
 from tests.ports import free_port
 from tests.processes import await_no_process_of, commands_of
+from tests.waiting import wait_until
 
 
 def login(run: Running) -> tuple[str, str, str]:

@@ -18,12 +18,13 @@ import requests
 
 from consumers import token
 from order_entry_project.config import BASE_DIR
-from tests.acceptance.system import System, system, wait_until
+from tests.acceptance.system import System, system
 from tests.acceptance.test_web import web
 from tests.builders import body
 from tests.otlp import Collector, collector
 from tests.ports import free_port
 from tests.security.hostile import Page
+from tests.waiting import wait_until
 
 CANARY = "canary"
 PASSWORD = "canary-sql-password"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pika
 import pytest
 
-from tests.acceptance.secured import BROKER, USER
+from tests.acceptance.secured import USER
 from tests.acceptance.system import system
 from tests.mutual_tls import Authority
 from tests.ports import free_port
 from tests.servers.asking import private
-from tests.servers.rabbitmq import Broker, broker
+from tests.servers.rabbitmq import BY_CERTIFICATE, MUTUAL_TLS, Broker, broker
 from tests.servers.strict_peer import StrictPeer, strict_peer
 from tests.unit.test_config import SPEC
 
@@ -31,13 +31,11 @@ def authority(tmp_path):
 def at_rabbitmq(tmp_path, authority):
     """Port, and how many messages wait."""
     port = free_port()
-    config = BROKER.format(port=port, folder=tmp_path)
-    starting = broker(tmp_path, more_config=config, plugins="[rabbitmq_auth_mechanism_ssl].")
+    config = MUTUAL_TLS.format(port=port, folder=tmp_path)
+    starting = broker(tmp_path, more_config=config, plugins=BY_CERTIFICATE)
     with private("RabbitMQ", starting) as got:
         own = Broker(**got)
-        own.ctl("add_user", USER, "not-used")
-        own.ctl("clear_password", USER)
-        own.ctl("set_permissions", USER, ".*", ".*", ".*")
+        own.add_user(USER)
         with pika.BlockingConnection(pika.URLParameters(own.url)) as connection:
             channel = connection.channel()
             for queue in QUEUES:

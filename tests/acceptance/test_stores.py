@@ -6,10 +6,11 @@ import pytest
 
 from orders.stores.aerospike import AerospikeStore
 from orders.stores.redis import RedisStore
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.builders import body
 from tests.doubles.aerospike.cluster import Cluster
 from tests.integration.orders.stores.benches import AerospikeBench, AerospikeOutage, private_redis
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from consumers import certificates
 from consumers.certificates import CertificateFile
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.acceptance.test_web import web
 from tests.builders import body
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from threading import Thread
 
 import pytest
 
-from tests.acceptance.system import system, wait_until
+from tests.acceptance.system import system
 from tests.builders import body
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 

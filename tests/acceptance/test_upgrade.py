@@ -13,9 +13,10 @@ import pytest
 
 from order_entry_project.config import BASE_DIR
 from order_entry_project.embedded.processes import Child
-from tests.acceptance.system import System, system, wait_until
+from tests.acceptance.system import System, system
 from tests.builders import body
 from tests.servers.postgres import USER, Database
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 

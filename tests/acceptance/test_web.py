@@ -8,9 +8,9 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from order_entry_project.embedded.processes import Child
 from tests.ports import free_port
 from tests.servers.postgres import fresh_database
 from tests.tcp_proxy import TcpProxy
+from tests.waiting import wait_until
 
 LOGIN = ("anna", "correct horse battery")
 NEW = b'{"orderId": "TEST-001", "symbol": "MSFT", "side": "SELL", "quantity": 50, "price": 420.00}'
@@ -37,19 +38,13 @@ def web(env: Mapping[str, str], folder: Path, **config: str) -> Iterator[str]:
         argv, name="web", log=folder / "web.log", folder=BASE_DIR, env={**os.environ, **settings}
     ) as child:
         url = f"http://127.0.0.1:{port}"
-        awaited(lambda: (child.check(), requests.get(f"{url}/health/live", timeout=5).ok)[-1])
+        awaited(lambda: child.check() or requests.get(f"{url}/health/live", timeout=5).ok)
         yield url
 
 
-def awaited(condition: Any, patience: float = 30) -> None:
+def awaited(condition: Callable[[], Any], patience: float = 30) -> None:
     """Until `condition` is true; what cannot be reached yet is not."""
-    until = time.monotonic() + patience
-    while True:
-        with suppress(requests.ConnectionError):
-            if condition():
-                return
-        assert time.monotonic() < until, f"not so within {patience} s"
-        time.sleep(0.05)
+    wait_until(condition, what="answered so", patience=patience, despite=(requests.ConnectionError,))
 
 
 def manage(env: Mapping[str, str], *arguments: str) -> None:

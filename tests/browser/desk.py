@@ -11,11 +11,12 @@ import psycopg
 from psycopg import sql
 
 from order_entry_project.embedded.postgres import USER
-from tests.acceptance.system import System, system, wait_until
+from tests.acceptance.system import System, system
 from tests.acceptance.test_web import web
 from tests.browser import people
 from tests.builders import body
 from tests.servers.postgres import fresh_database
+from tests.waiting import wait_until
 
 _SYMBOLS = ("AAPL", "MSFT", "NVDA", "JPM", "VOD.L", "BTC-USD")
 _COUNTERPARTIES = ("Northwind Capital", "Étoile Asset Management", "Harbour & Sons", "株式会社青山")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.system import wait_until
 from tests.browser.people import PASSWORD
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 

@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.system import wait_until
 from tests.builders import body
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 

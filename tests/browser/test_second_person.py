@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.system import wait_until
 from tests.browser import places
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 

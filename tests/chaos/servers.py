@@ -13,10 +13,11 @@ import psycopg
 
 from order_entry_project.embedded.postgres import USER, EmbeddedPostgres
 from order_entry_project.embedded.processes import Child
-from tests.acceptance.system import MANAGE, wait_until
+from tests.acceptance.system import MANAGE
 from tests.servers.binaries import installed
 from tests.servers.postgres import Database
 from tests.servers.rabbitmq import AMQP10, Broker, broker
+from tests.waiting import wait_until
 
 _DATABASE = "chaos"
 # The data need not outlive the machine, only the server.

@@ -11,7 +11,6 @@ import pytest
 
 from order_entry_project.proof.evidence import gather
 from order_entry_project.proof.verifier import findings
-from tests.acceptance.system import wait_until
 from tests.chaos.director import Director
 from tests.chaos.faults import LANES, Fault, worker_whose_clock_is_an_hour_off
 from tests.chaos.traffic import MESSAGES_PER_ORDER
@@ -19,6 +18,7 @@ from tests.chaos.workers import clock_library
 from tests.chaos.world import DRAIN_TIMEOUT, World, world
 from tests.servers.asking import fail_where_nothing_may_be_missing
 from tests.servers.unavailable import UnavailableError
+from tests.waiting import wait_until
 
 log = logging.getLogger(__name__)
 

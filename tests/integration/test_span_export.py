@@ -14,6 +14,7 @@ from order_entry_project.span_export import BATCH, QUEUE, LazyBatches
 from tests.mutual_tls import Authority
 from tests.otlp import Collector, collector
 from tests.tcp_proxy import TcpProxy
+from tests.waiting import wait_until
 
 OUTAGES = {
     "refused": Collector.refuse,
@@ -122,10 +123,11 @@ def test_an_outage_is_told_at_its_begin_and_its_end_not_for_each_batch(sink, tra
 
 
 def wait_for_lines(caplog, count):
-    until = time.monotonic() + 10
-    while len([r for r in caplog.records if r.name == span_export.__name__]) < count:
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(
+        lambda: len([r for r in caplog.records if r.name == span_export.__name__]) >= count,
+        what=f"{count} lines",
+        patience=10,
+    )
 
 
 def test_an_outage_that_lasts_is_told_again(sink, tracer, caplog, monkeypatch):

@@ -16,11 +16,11 @@ from proton import ConnectionException, Delivery, Link, SSLDomain, Terminus, ulo
 from proton.reactor import Copy, LinkOption
 from proton.utils import ConnectionClosed, LinkDetached, SendException
 
-from tests.acceptance.system import wait_until
 from tests.amqp10_client import client, message
 from tests.mutual_tls import Authority
 from tests.servers.strict_peer import StrictPeer
 from tests.servers.strict_peer import strict_peer as another
+from tests.waiting import wait_until
 
 MEBIBYTE = 1 << 20
 

@@ -14,10 +14,10 @@ import requests
 import yaml
 
 from order_entry_project.embedded.processes import Child
-from tests.acceptance.system import wait_until
 from tests.ports import free_port
 from tests.servers.asking import needed
 from tests.servers.redis import await_port
+from tests.waiting import wait_until
 
 
 def promtool(*arguments: str | Path) -> str:

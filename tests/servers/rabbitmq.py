@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +30,20 @@ log.console = true
 log.console.level = warning
 log.file = false
 """
+# More of the configuration: over mutual TLS, where a certificate's common name may stand for a user.
+MUTUAL_TLS = """
+listeners.ssl.default = 127.0.0.1:{port}
+ssl_options.cacertfile = {folder}/ca.pem
+ssl_options.certfile = {folder}/server.pem
+ssl_options.keyfile = {folder}/server.pem
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
+auth_mechanisms.1 = PLAIN
+auth_mechanisms.2 = EXTERNAL
+ssl_cert_login_from = common_name
+"""
+# The plugin for that.
+BY_CERTIFICATE = "[rabbitmq_auth_mechanism_ssl]."
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,18 @@ class Broker:
         if done.returncode:
             raise RuntimeError(f"rabbitmqctl {' '.join(arguments)}: {done.stderr or done.stdout}")
         return done.stdout
+
+    def add_user(self, name: str, password: str | None = None, *, configure: str = ".*") -> None:
+        """One who may read and write everything; without a password a certificate is needed."""
+        salt = os.urandom(4)
+        digest = salt + hashlib.sha256(salt + password.encode()).digest() if password is not None else b""
+        may = {"user": name, "vhost": "/", "configure": configure, "write": ".*", "read": ".*"}
+        user = {"name": name, "password_hash": base64.b64encode(digest).decode(), "tags": []}
+        # Of one file, because each call of rabbitmqctl starts a virtual machine.
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump({"users": [user], "permissions": [may]}, file)
+            file.flush()
+            self.ctl("import_definitions", file.name)
 
 
 @contextmanager

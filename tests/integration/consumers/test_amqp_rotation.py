@@ -13,6 +13,7 @@ from order_entry_project.config import Safeguard
 from order_entry_project.neighbours import Queue
 from order_entry_project.secrets import kept
 from tests.doubles.safeguard import Appliance
+from tests.waiting import wait_until
 
 FIRST, SECOND = "first-canary-1", "second-canary-2"
 
@@ -22,8 +23,7 @@ def account(amqp, rabbitmq, tmp_path, monkeypatch):
     """The broker's user of the bench, whose password is in Safeguard."""
     monkeypatch.setattr(kept, "_PAUSE", 0.05)
     user = f"user-{uuid4().hex}"
-    rabbitmq.ctl("add_user", user, FIRST)
-    rabbitmq.ctl("set_permissions", user, ".*", ".*", ".*")
+    rabbitmq.add_user(user, FIRST)
     # Undone before the bench's own changes: the last to be undone says what the tests after these find.
     with Appliance(tmp_path) as appliance, pytest.MonkeyPatch.context() as patch:
         account = appliance.add(user, FIRST)
@@ -38,17 +38,21 @@ def account(amqp, rabbitmq, tmp_path, monkeypatch):
         account.appliance = appliance
         yield account
         settings.CREDENTIALS.mq.close()
-        rabbitmq.ctl("delete_user", user)
+
+
+def rotate(rabbitmq, account) -> None:
+    rabbitmq.ctl("change_password", account.name, SECOND)
+    account.password = SECOND
+    # Longer than the pause between two questions: what was asked just before the change is not asked again at once.
+    time.sleep(0.1)
 
 
 def test_a_consumer_that_is_refused_asks_once_and_is_let_in(amqp, account, rabbitmq, caplog):
     consumer = amqp.consumer()
     amqp.put(b"before")
     consumer.await_deliveries(1)
-    rabbitmq.ctl("change_password", account.name, SECOND)
-    account.password = SECOND
+    rotate(rabbitmq, account)
     asked = len(account.appliance.asked)
-    time.sleep(0.1)
     amqp.cut()
     amqp.loop.until(lambda: consumer.ups > 1)
     amqp.put(b"after")
@@ -60,9 +64,7 @@ def test_a_consumer_that_is_refused_asks_once_and_is_let_in(amqp, account, rabbi
 
 def test_a_poll_in_time_spares_the_refusal(amqp, account, rabbitmq, caplog):
     consumer = amqp.consumer()
-    rabbitmq.ctl("change_password", account.name, SECOND)
-    account.password = SECOND
-    time.sleep(0.1)
+    rotate(rabbitmq, account)
     source = settings.CREDENTIALS.mq
     source.renewed(source.current(), patience=5)
     (parameters,) = broker_parameters(purpose="is examined")
@@ -74,15 +76,12 @@ def test_a_poll_in_time_spares_the_refusal(amqp, account, rabbitmq, caplog):
 
 def test_a_health_check_that_is_refused_has_the_password_asked_for(amqp, account, rabbitmq):
     broker_parameters(purpose="comes to know the first")
-    rabbitmq.ctl("change_password", account.name, SECOND)
-    account.password = SECOND
-    time.sleep(0.1)
+    rotate(rabbitmq, account)
     with pytest.raises(Exception, match=r"AuthenticationError|ACCESS_REFUSED"):
         Queue().run()
-    until = time.monotonic() + 5
-    while settings.CREDENTIALS.mq.current().password != SECOND:
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(
+        lambda: settings.CREDENTIALS.mq.current().password == SECOND, what="the second password", patience=5
+    )
     Queue().run()
 
 

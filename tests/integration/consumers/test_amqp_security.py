@@ -20,20 +20,8 @@ from tests.integration.consumers.benches import Bench, amqp_bench
 from tests.integration.consumers.contract.messages import numbered
 from tests.integration.consumers.test_amqp import first_reason
 from tests.ports import free_port
-from tests.servers.rabbitmq import Broker, broker
+from tests.servers.rabbitmq import BY_CERTIFICATE, MUTUAL_TLS, Broker, broker
 
-_CONFIG = """
-listeners.ssl.default = 127.0.0.1:{port}
-ssl_options.cacertfile = {folder}/ca.pem
-ssl_options.certfile = {folder}/server.pem
-ssl_options.keyfile = {folder}/server.key
-ssl_options.verify = verify_peer
-ssl_options.fail_if_no_peer_cert = true
-auth_mechanisms.1 = PLAIN
-auth_mechanisms.2 = AMQPLAIN
-auth_mechanisms.3 = EXTERNAL
-ssl_cert_login_from = common_name
-"""
 _USER = "order-entry-tls"
 
 
@@ -57,8 +45,7 @@ def tls(rabbitmq: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
     server = authority.issue_cert("localhost")
-    server.cert_chain_pems[0].write_to_path(folder / "server.pem")
-    server.private_key_pem.write_to_path(folder / "server.key")
+    server.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
     client = authority.issue_cert("client.test", common_name=_USER)
     client.private_key_and_cert_chain_pem.write_to_path(folder / "client.pem")
     client.cert_chain_pems[0].write_to_path(folder / "client-only.pem")
@@ -66,12 +53,10 @@ def tls(rabbitmq: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     trustme.CA().issue_cert("stranger").private_key_and_cert_chain_pem.write_to_path(folder / "stranger.pem")
     both(ending(authority, "client.test", days=-1, user=_USER), folder / "ended.pem")
     port = free_port()
-    config = _CONFIG.format(port=port, folder=folder)
-    with broker(folder, more_config=config, plugins="[rabbitmq_auth_mechanism_ssl].") as started:
+    config = MUTUAL_TLS.format(port=port, folder=folder)
+    with broker(folder, more_config=config, plugins=BY_CERTIFICATE) as started:
         own = Broker(**started)
-        own.ctl("add_user", _USER, "not-used")
-        own.ctl("clear_password", _USER)
-        own.ctl("set_permissions", _USER, ".*", ".*", ".*")
+        own.add_user(_USER)
         yield TlsBroker(own, port, folder)
 
 

@@ -140,13 +140,9 @@ def test_a_user_that_may_only_read_and_write_is_let_in_and_not_told_the_type(
 ):
     at_broker.make(queue_type="quorum")
     user = f"user-{uuid4().hex[:8]}"
-    rabbitmq.ctl("add_user", user, "secret")
-    rabbitmq.ctl("set_permissions", user, "^$", ".*", ".*")
+    rabbitmq.add_user(user, "secret", configure="^$")
     configure("mq", broker_url=f"amqp://{user}:secret@127.0.0.1:{rabbitmq.port}")
-    try:
-        found = check(checked.checks())
-    finally:
-        rabbitmq.ctl("delete_user", user)
+    found = check(checked.checks())
     assert found.fine, found
     assert "this user is not told: ACCESS_REFUSED" in repr(found)
 

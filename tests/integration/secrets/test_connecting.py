@@ -22,6 +22,7 @@ from order_entry_project.secrets.fixed import Fixed
 from order_entry_project.secrets.sources import credentials
 from orders.credentials import Login
 from orders.sql import Sql, SqlUnavailable
+from tests.waiting import wait_until
 
 FIRST, SECOND = "first-canary-1", "second-canary-2"
 
@@ -110,14 +111,12 @@ def test_a_refusal_that_safeguard_cannot_help_is_for_later(sql, account, role, s
     asked = len(safeguard.asked)
     assert asked < 10, "not at each try"
     account.password = "known to nobody else"
-    until = time.monotonic() + 10
-    while True:
-        try:
-            assert sql.run("SELECT 1", {}) == [(1,)]
-            break
-        except SqlUnavailable:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+    wait_until(
+        lambda: sql.run("SELECT 1", {}) == [(1,)],
+        what="let in again",
+        patience=10,
+        despite=(SqlUnavailable,),
+    )
     assert FIRST not in caplog.text
 
 

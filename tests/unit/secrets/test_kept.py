@@ -12,6 +12,7 @@ import pytest
 from order_entry_project.secrets import kept
 from order_entry_project.secrets.kept import Kept
 from orders.credentials import CredentialsUnavailable
+from tests.waiting import wait_until
 
 CANARY = "canary-of-a-secret"
 
@@ -57,11 +58,9 @@ def keep(vault, monkeypatch):
         one.close()
 
 
-def eventually(condition, patience: float = 5) -> None:
-    until = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.005)
+def rested(secret: Kept[str]) -> None:
+    """Until it may ask again."""
+    wait_until(lambda: time.monotonic() >= secret._not_before, what="the pause is over", patience=5)
 
 
 def test_nothing_is_asked_before_it_is_wanted_and_then_once(keep, vault):
@@ -77,7 +76,7 @@ def test_many_threads_that_want_it_ask_once(keep, vault):
     vault.gate.clear()
     with ThreadPoolExecutor(8) as threads:
         wanted = [threads.submit(secret.current) for _ in range(8)]
-        eventually(lambda: vault.asked == 1)
+        wait_until(lambda: vault.asked == 1, what="the first asks", patience=5)
         vault.gate.set()
         assert [one.result() for one in wanted] == ["one"] * 8
     assert vault.asked == 1
@@ -86,7 +85,7 @@ def test_many_threads_that_want_it_ask_once(keep, vault):
 def test_one_that_is_refused_by_many_is_asked_for_once(keep, vault):
     secret = keep()
     secret.current()
-    time.sleep(0.1)
+    rested(secret)
     vault.holds = "two"
     with ThreadPoolExecutor(8) as threads:
         renewed = list(threads.map(lambda _: secret.renewed("one", patience=5), range(8)))
@@ -125,12 +124,12 @@ def test_while_nothing_is_to_be_had_the_last_one_known_stays(keep, vault, caplog
     secret = keep(refresh=0.05)
     secret.current()
     vault.error = CredentialsUnavailable("closed")
-    eventually(lambda: vault.asked > 3)
+    wait_until(lambda: vault.asked > 3, what="some polls", patience=5)
     assert secret.current() == "one"
     said = [record.message for record in caplog.records if "cannot be had" in record.message]
     assert said == ["the password cannot be had: closed; the last one known stays in use"], "said once"
     vault.error, vault.holds = None, "two"
-    eventually(lambda: secret.current() == "two")
+    wait_until(lambda: secret.current() == "two", what="the second", patience=5)
 
 
 def test_a_new_one_is_found_by_polling(keep, vault, caplog):
@@ -138,7 +137,7 @@ def test_a_new_one_is_found_by_polling(keep, vault, caplog):
     secret = keep(refresh=0.05)
     assert secret.current() == "one"
     vault.holds = CANARY
-    eventually(lambda: secret.current() == CANARY)
+    wait_until(lambda: secret.current() == CANARY, what="the new one", patience=5)
     assert "the password has changed" in caplog.text
     assert CANARY not in caplog.text + repr(secret)
 
@@ -162,9 +161,9 @@ def test_nobody_waits_longer_than_told(keep, vault):
         secret.current()
     assert 0.15 < time.monotonic() - began < 2
     vault.gate.set()
-    eventually(lambda: secret._known == "one")
+    wait_until(lambda: secret._known == "one", what="the first is known", patience=5)
     vault.gate.clear()
-    time.sleep(0.1)
+    rested(secret)
     began = time.monotonic()
     assert secret.renewed("one", patience=0) is None
     assert time.monotonic() - began < 0.1
@@ -176,7 +175,7 @@ def test_what_goes_wrong_unexpectedly_is_not_repeated_and_ends_nothing(keep, vau
     with pytest.raises(CredentialsUnavailable, match="unexpected RuntimeError") as refused:
         secret.current()
     vault.error = None
-    eventually(lambda: secret._known == "one")
+    wait_until(lambda: secret._known == "one", what="the first is known", patience=5)
     assert CANARY not in caplog.text + str(refused.value)
 
 
@@ -187,7 +186,6 @@ def test_a_forked_child_asks_for_itself(keep, vault):
     child = os.fork()
     if child == 0:
         vault.holds = "of the child"
-        time.sleep(0.1)
         os.write(writing, str(secret.renewed("one", patience=5)).encode())
         os._exit(0)
     os.waitpid(child, 0)

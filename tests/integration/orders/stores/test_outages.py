@@ -7,6 +7,7 @@ import pytest
 from orders.stores.breaker import Breaker
 from orders.stores.port import StoreUnavailable
 from tests.integration.orders.stores.benches import new_key, record
+from tests.waiting import wait_until
 
 TIMEOUT = 0.6
 # Beyond the timeout: what a busy machine takes to notice.
@@ -45,15 +46,7 @@ def works(store):
 
 def works_again(store, *, within=5.0):
     """A client may need a moment to find that its server is back; nobody restarts it."""
-    until = time.monotonic() + within
-    while True:
-        try:
-            works(store)
-        except StoreUnavailable:
-            assert time.monotonic() < until, "it does not come back"
-            time.sleep(0.05)
-        else:
-            return
+    wait_until(lambda: works(store) is None, what="it is back", patience=within, despite=(StoreUnavailable,))
 
 
 @call
