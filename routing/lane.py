@@ -80,7 +80,7 @@ class Lane:
     def wait(self, generator: PQGen[RV], fileno: int, patience: float) -> RV:
         """What `generator` returns: psycopg's, that yields what it waits for on the socket.
 
-        Raises `OperationalError` after `patience` seconds.
+        Raises `OperationalError` when nothing comes for `patience` seconds.
         """
         try:
             wanted = next(generator)
@@ -90,21 +90,15 @@ class Lane:
         # libpq closes its socket as soon as it finds the connection lost; a closed one cannot be let go of.
         watched = os.dup(fileno)
         self._reactor.add_handler(watched, self._on_ready, _events(wanted))
-        timer = self._reactor.call_later(patience, self._on_late)
         try:
-            return self._drive(generator, wanted, watched)
+            return self._drive(generator, wanted, watched, patience)
         finally:
-            self._reactor.remove_timeout(timer)
             self._reactor.remove_handler(watched)
             os.close(watched)
 
-    def _drive(self, generator: PQGen[RV], wanted: Wait, watched: int) -> RV:
-        loop = self._running.parent
+    def _drive(self, generator: PQGen[RV], wanted: Wait, watched: int, patience: float) -> RV:
         while True:
-            ready = loop.switch()
-            # After something else held up the loop for as long, the answer may be there all the same.
-            if ready is _LATE and not (ready := _ready_now(watched)):
-                raise OperationalError("wait timeout expired")
+            ready = self._ready(watched, patience)
             try:
                 wants = generator.send(ready)
             except StopIteration as end:
@@ -113,6 +107,18 @@ class Lane:
             if wants != wanted:
                 wanted = wants
                 self._reactor.update_handler(watched, _events(wanted))
+
+    def _ready(self, watched: int, patience: float) -> Ready:
+        """Leave; what the socket is ready for when entered again."""
+        timer = self._reactor.call_later(patience, self._on_late)
+        try:
+            ready: Ready = self._running.parent.switch()
+        finally:
+            self._reactor.remove_timeout(timer)
+        # After something else held up the loop for as long, the answer may be there all the same.
+        if ready is _LATE and not (ready := _ready_now(watched)):
+            raise OperationalError("wait timeout expired")
+        return ready
 
     def _on_ready(self, _fd: int, events: int) -> None:
         self._running.switch(_ready(events))
