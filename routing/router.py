@@ -60,7 +60,6 @@ class Answer(msgspec.Struct, frozen=True):
     `http_status`: where a status line came.
     `error`: one sentence with a bounded excerpt of the answer; empty when ACCEPTED.
     `retry_after`: seconds, as the router asks, from either form of Retry-After.
-    `repeatable`: another try now may go better; after UNKNOWN the caller decides whether it may be made.
     """
 
     outcome: Outcome
@@ -69,7 +68,6 @@ class Answer(msgspec.Struct, frozen=True):
     latency_ms: float
     error: str
     retry_after: float | None
-    repeatable: bool
 
 
 class _Decision(msgspec.Struct):
@@ -251,10 +249,12 @@ def _judge(slot: _Slot, latency_ms: float, *, whole: bool) -> Answer:
     error = f"The router answered {status}: {_excerpt(body)}"
     retry_after = float(slot.handle.getinfo(pycurl.RETRY_AFTER)) or None
     if status in _DID_NOTHING:
-        return Answer(Outcome.UNREACHABLE, None, status, latency_ms, error, retry_after, repeatable=True)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Answer(Outcome.UNKNOWN, None, status, latency_ms, error, retry_after, repeatable=True)
-    return Answer(Outcome.REFUSED, None, status, latency_ms, error, retry_after, repeatable=False)
+        outcome = Outcome.UNREACHABLE
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        outcome = Outcome.UNKNOWN
+    else:
+        outcome = Outcome.REFUSED
+    return Answer(outcome, None, status, latency_ms, error, retry_after)
 
 
 def _judge_route(slot: _Slot, body: bytes, latency_ms: float, *, whole: bool) -> Answer:
@@ -264,12 +264,12 @@ def _judge_route(slot: _Slot, body: bytes, latency_ms: float, *, whole: bool) ->
         wrong = str(fault)
     else:
         if route.isprintable() and route.strip():
-            return Answer(Outcome.ACCEPTED, route, _OK, latency_ms, "", None, repeatable=False)
+            return Answer(Outcome.ACCEPTED, route, _OK, latency_ms, "", None)
         wrong = "`route` is not printable" if whole else f"more than {MOST_BYTES} bytes"
     error = f"The router answered 200 without a usable route ({wrong}): {_excerpt(body)}"
     torn = whole and slot.handle.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T) < 0
     outcome = Outcome.UNKNOWN if torn else Outcome.REFUSED
-    return Answer(outcome, None, _OK, latency_ms, error, None, repeatable=torn)
+    return Answer(outcome, None, _OK, latency_ms, error, None)
 
 
 def _failure(slot: _Slot, message: str, latency_ms: float) -> Answer:
@@ -278,9 +278,9 @@ def _failure(slot: _Slot, message: str, latency_ms: float) -> Answer:
     said = _excerpt(message.encode(errors="replace"))
     if slot.handle.getinfo(pycurl.REQUEST_SIZE) == 0 or is_refusal(message):
         error = f"The router could not be reached: {said}"
-        return Answer(Outcome.UNREACHABLE, None, status, latency_ms, error, None, repeatable=True)
+        return Answer(Outcome.UNREACHABLE, None, status, latency_ms, error, None)
     error = f"The request went out and no whole answer came back: {said}"
-    return Answer(Outcome.UNKNOWN, None, status, latency_ms, error, None, repeatable=True)
+    return Answer(Outcome.UNKNOWN, None, status, latency_ms, error, None)
 
 
 def _excerpt(text: bytes) -> str:

@@ -49,7 +49,6 @@ def answer(outcome: Outcome, **changes: Any) -> Answer:
         "latency_ms": 1.5,
         "error": "" if outcome is Outcome.ACCEPTED else "the router said no",
         "retry_after": None,
-        "repeatable": outcome in (Outcome.UNREACHABLE, Outcome.UNKNOWN),
     } | changes
     return Answer(**fields)
 

@@ -35,7 +35,7 @@ from routing.sql_gate import SqlGate
 from tests.builders import body
 
 BATCH = 100
-ACCEPTED = Answer(Decision.ACCEPTED, "NASDAQ-EXECUTION-1", 200, 1.0, "", None, repeatable=False)
+ACCEPTED = Answer(Decision.ACCEPTED, "NASDAQ-EXECUTION-1", 200, 1.0, "", None)
 
 
 class CountedSql(Sql):
