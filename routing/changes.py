@@ -16,6 +16,7 @@ from psycopg.errors import LockNotAvailable
 from orders import status_cache
 from orders.lifecycle import Event
 from orders.models import Order, OrderEvent
+from routing.claims import RAN_OUT
 from routing.models import OrderRoute, Outcome
 from routing.operations import Operation, Refused, is_done, obstacle, with_claims
 
@@ -93,8 +94,7 @@ def taken(order_id: str, operation: Operation, *, reason: str, actor: str) -> It
         if not change.is_done and (why_not := obstacle(operation, order)):
             raise why_not
         if order.claim is not None:
-            lost = "the claim ran out before its call was settled"
-            change.record(Outcome.UNKNOWN, error=lost, decided_by=actor)
+            change.record(Outcome.UNKNOWN, error=RAN_OUT, decided_by=actor)
         yield change
         order.refresh_from_db()
         transaction.on_commit(partial(status_cache.from_settings().put, order))

@@ -75,6 +75,8 @@ _FREE = f"""((o.claimed_until IS NULL OR o.claimed_until <= statement_timestamp(
 _PLACED = "o.status = 'PLACED'"
 _PARKED = "(o.status = 'PENDING_ROUTE' AND NOT o.needs_review AND o.due_at <= statement_timestamp())"
 
+# What is said of the call that may have gone out under a claim that nobody released.
+RAN_OUT = "the claim ran out before its call was settled"
 _LOST_ID = "md5(o.order_id || %(claim)s::text)::uuid"
 # Of a locked row that is taken: whether its claim ran out now, or when this same claim took it before.
 _STATE = f"""o.order_id, o.claim IS NOT NULL AND o.claim <> %(claim)s AS expired,
@@ -92,7 +94,7 @@ taken AS (
 ),
 lost AS (
     INSERT INTO order_routes (id, order_id, attempt, outcome, error, decided_by)
-    SELECT {_LOST_ID}, o.order_id, o.attempts, 'UNKNOWN', 'the claim ran out before its call was settled',
+    SELECT {_LOST_ID}, o.order_id, o.attempts, 'UNKNOWN', '{RAN_OUT}',
            %(actor)s
     FROM taken o WHERE o.expired
 )

@@ -12,7 +12,7 @@ from routing.backoff import delay
 from routing.reactor import Reactor
 from routing.registry import Registry, RegistryUnavailable, Service
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Discovery:
@@ -115,7 +115,7 @@ class Discovery:
         known = self._current
         changed = known is None or service.instances != known.instances
         if self._state != "UP" or changed:
-            log.info("%s is at %s, says the registry", self._service, _endpoints(service))
+            logger.info("%s is at %s, says the registry", self._service, _endpoints(service))
         self._current = service
         if changed:
             self._on_change(service)
@@ -127,7 +127,7 @@ class Discovery:
         if self._state != "DOWN":
             known = self._current
             kept = f"{_endpoints(known)} stays in use" if known else "orders wait until it is known"
-            log.warning("Where %s is could not be looked up; %s. %s", self._service, kept, said)
+            logger.warning("Where %s is could not be looked up; %s. %s", self._service, kept, said)
         self._became("DOWN")
 
     def _became(self, state: Literal["UP", "DOWN"]) -> None:

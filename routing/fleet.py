@@ -21,7 +21,7 @@ from routing.breaker import Breaker, State
 from routing.measuring import InstanceMetrics
 from routing.registry import Instance
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 # Which instance a call goes to is no secret; the generator's own lock is its cost.
 _random = random.random
 
@@ -85,14 +85,14 @@ class Fleet:
         was_closed = target.breaker.closed
         target.breaker.succeeded()
         if not was_closed:
-            log.info("The router at %s answers again", target.endpoint)
+            logger.info("The router at %s answers again", target.endpoint)
             self._regroup(now)
 
     def failed(self, target: Target, *, now: float) -> None:
         was_closed = target.breaker.closed
         target.breaker.failed(now=now)
         if was_closed and not target.breaker.closed:
-            log.warning("The router at %s keeps failing: it is left alone for a while", target.endpoint)
+            logger.warning("The router at %s keeps failing: it is left alone for a while", target.endpoint)
         if not target.breaker.closed:
             self._regroup(now)
 

@@ -28,6 +28,10 @@ class Outcome(models.TextChoices):
     MANUAL = "MANUAL"  # a person decided
 
 
+# An order has one such route at most, and that is the one it was sent to.
+ROUTED_BY = (Outcome.ACCEPTED, Outcome.MANUAL)
+
+
 class OrderRoute(models.Model):
     id = models.UUIDField(primary_key=True, help_text="of the attempt, made before the call")
     # The unique constraint begins with order_id and serves the foreign key.
@@ -68,17 +72,17 @@ class OrderRoute(models.Model):
             models.UniqueConstraint(
                 fields=["order"],
                 name="order_routes_one_accepted",
-                condition=Q(outcome__in=["ACCEPTED", "MANUAL"]),
+                condition=Q(outcome__in=ROUTED_BY),
             ),
             models.CheckConstraint(
                 name="order_routes_outcome_known", condition=Q(outcome__in=Outcome.values)
             ),
             models.CheckConstraint(
                 name="order_routes_accepted_has_route",
-                condition=~Q(outcome__in=["ACCEPTED", "MANUAL"]) | Q(route__isnull=False),
+                condition=~Q(outcome__in=ROUTED_BY) | Q(route__isnull=False),
             ),
             models.CheckConstraint(
-                name="order_routes_manual_has_reason", condition=~Q(outcome="MANUAL") | ~Q(reason="")
+                name="order_routes_manual_has_reason", condition=~Q(outcome=Outcome.MANUAL) | ~Q(reason="")
             ),
         ]
 

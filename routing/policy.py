@@ -49,21 +49,17 @@ class Policy:
             return Park(None, f"the router may have received it: {answer.error}")
         asked_for = 0.0 if elsewhere else answer.retry_after or 0.0
         wait = max(backoff.delay(work.tries, base=self.base, cap=self.timeout), asked_for)
-        if work.tries <= self.max_retries and self.may_start(work, now=now + wait):
+        if work.tries <= self.max_retries and self._may_start(work, now=now + wait):
             return Retry(wait)
         if answer.outcome is Outcome.UNKNOWN:
             return Park(None, f"the router may have received it, {work.tries} calls: {answer.error}")
         return self.later(work, f"the router is unreachable: {answer.error}", at_least=asked_for)
 
-    def may_start(self, work: Claimed, *, now: float) -> bool:
-        """Whether a call begun at `now` is over before the claim is."""
-        return now + self.timeout <= work.deadline
-
     def before(self, work: Claimed, *, now: float) -> Park | None:
         """What keeps a call for `work` from being made now, if anything does."""
         if work.expired and not self.honours_idempotency_key:
             return Park(None, "an earlier call may have been received: its claim ran out")
-        if not self.may_start(work, now=now):
+        if not self._may_start(work, now=now):
             return Park(0.0, "no time was left under the claim")
         return None
 
@@ -71,3 +67,7 @@ class Policy:
         """Parked with a wait that grows with the attempts already made."""
         rounds = 1 + (work.attempts + work.tries) // (1 + self.max_retries)
         return Park(max(at_least, backoff.delay(rounds, base=1.0, cap=self.cap)), reason)
+
+    def _may_start(self, work: Claimed, *, now: float) -> bool:
+        """Whether a call begun at `now` is over before the claim is."""
+        return now + self.timeout <= work.deadline

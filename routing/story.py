@@ -17,10 +17,9 @@ from orders import documents
 from orders.lifecycle import Event
 from orders.models import AuditEntry, Order, OrderEvent
 from routing.dossier import Dossier
-from routing.models import OrderRoute, Outcome
+from routing.models import ROUTED_BY, OrderRoute, Outcome
 
 _BAD = {Event.REVIEW_REQUIRED, Event.PENDING_ROUTE, Event.CANCELED}
-_GOOD = {Outcome.ACCEPTED, Outcome.MANUAL}
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def _event(event: OrderEvent) -> Entry:
 
 
 def _attempt(order: Order, route: OrderRoute) -> Entry:
-    mood = "good" if route.outcome in _GOOD else "bad"
+    mood = "good" if route.outcome in ROUTED_BY else "bad"
     if route.outcome == Outcome.MANUAL:
         title = f"Decided: {route.route}"
         return Entry(route.decided_at, "decision", title, route.decided_by, route.reason, mood)

@@ -68,14 +68,14 @@ class ConsulRegistry:
         entries = _entries.decode(body)
         if not entries:
             raise ServiceUnknown(f"Consul lists no instance of {name!r} (or the token may not see them)")
-        if others := {entry.service.service for entry in entries} - {name}:
-            raise ValueError(f"that is {others.pop()!r}; asked for {name!r}")
+        if foreign := {entry.service.service for entry in entries} - {name}:
+            raise ValueError(f"that is {foreign.pop()!r}; asked for {name!r}")
         instances = [self._instance(entry) for entry in entries]
         well = [one for one in instances if one.health in (UP, "warning")]
         if not well:
             raise ServiceUnknown(f"none of the {len(instances)} instances of {name!r} is healthy")
-        others_ = [one for one in instances if one not in well]
-        return service(name, well, left_out=others_, https_only=self._https_only)
+        others = [one for one in instances if one not in well]
+        return service(name, well, left_out=others, https_only=self._https_only)
 
     def _instance(self, entry: _Entry) -> Instance:
         registered = entry.service

@@ -1,3 +1,5 @@
+"""`manage.py simulate_registry`: a service registry to test against."""
+
 from __future__ import annotations
 
 import argparse

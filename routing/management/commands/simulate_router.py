@@ -1,3 +1,5 @@
+"""`manage.py simulate_router`: a router to test against."""
+
 from __future__ import annotations
 
 import argparse
