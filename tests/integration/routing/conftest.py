@@ -5,6 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from routing.reactor import Reactor
+from tests.people import ALL, person
 from tests.scripted_server import ScriptedServer
 from tests.simulated import simulated
 from tests.simulators import simulator
@@ -42,3 +43,9 @@ def simulate_apart(tmp_path):
     """The same as a process."""
     with ExitStack() as simulators:
         yield lambda command, *options: simulators.enter_context(simulator(command, tmp_path, *options))
+
+
+@pytest.fixture
+def operator(db):
+    """Someone at the console with every permission on orders."""
+    return person("anna", *ALL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import connection, connections
@@ -14,54 +13,12 @@ from django.utils import timezone
 from orders import halts
 from orders.lifecycle import Status
 from orders.models import AuditEntry, Order
-from routing import bulk
 from routing.models import BulkAction, OrderRoute
 from tests.book_rows import claimed, order_in_book, parked_order, routed_order
-from tests.people import ALL, person, said
+from tests.integration.routing.order_actions import ACTIONS, ORDERS, choose, decide, do, path_of, told
+from tests.people import ALL, person
 
 pytestmark = pytest.mark.django_db
-
-ORDERS = "/admin/orders/order/"
-ACTIONS = {
-    "route_to_a_venue": "route_order",
-    "retry_now": "retry_order",
-    "cancel": "cancel_order",
-    "clear_review": "review_order",
-}
-
-
-@pytest.fixture
-def operator():
-    return person("anna", *ALL)
-
-
-def choose(client, *order_ids: str, action: str = "route_to_a_venue", **fields: str) -> Any:
-    """The page that says what would be done."""
-    return client.post(ORDERS, {"action": action, "_selected_action": order_ids, **fields}, follow=True)
-
-
-def decide(client, proposed: Any, *, reason: str = "client asked", **fields: str) -> Any:
-    """The page that says what was done; `route` where there is one to be given."""
-    if proposed.context["action"].operation == "route":
-        fields = {"route": "NYSE"} | fields
-    return client.post(path_of(proposed, "decide"), {"reason": reason, **fields}, follow=True)
-
-
-def do(client, *order_ids: str, action: str = "route_to_a_venue", **fields: str) -> Any:
-    return decide(client, choose(client, *order_ids, action=action), **fields)
-
-
-def path_of(page: Any, name: str) -> str:
-    return f"/admin/routing/bulkaction/{page.context['action'].pk}/{name}/"
-
-
-def told(page: Any) -> dict[str, str]:
-    return {row["order"].pk: row["said"] for row in page.context["rows"]}
-
-
-def many(count: int) -> None:
-    for number in range(count):
-        order_in_book(f"T-{number:04}")
 
 
 def test_what_would_become_of_each_order_is_shown_before_anything_is_done(operator):
@@ -209,112 +166,6 @@ def test_what_came_to_match_after_the_look_is_left_alone(operator):
     assert Order.objects.get(pk="P-2").status == Status.PENDING_ROUTE
 
 
-def test_a_large_choice_is_done_piece_by_piece_and_says_how_far_it_is(operator, monkeypatch):
-    monkeypatch.setattr(bulk, "CHUNK", 4)
-    many(10)
-    page = decide(operator, choose(operator, "T-0000", select_across="1", action="cancel"))
-    assert page.context["summary"] == "4 done, 6 still to be done"
-    assert Order.objects.filter(status=Status.CANCELED).count() == 4
-    assert told(page)["T-0009"] == "not yet"
-
-    figures = operator.post(path_of(page, "go-on"), headers={"Accept": "application/json"}).json()
-    assert figures == {"left": 2, "summary": "8 done, 2 still to be done"}
-    page = operator.post(path_of(page, "go-on"), follow=True)
-    assert page.context["summary"] == "10 done"
-    assert Order.objects.filter(status=Status.CANCELED).count() == 10
-
-
-def test_pieces_are_bounded_in_time_too(operator, monkeypatch):
-    monkeypatch.setattr(bulk, "_SECONDS", 0.0)
-    many(3)
-    page = decide(operator, choose(operator, "T-0000", select_across="1", action="cancel"))
-    assert page.context["summary"] == "1 done, 2 still to be done"
-
-
-def test_more_orders_than_a_person_can_oversee_are_refused(operator, monkeypatch):
-    monkeypatch.setattr(bulk, "MOST", 5)
-    many(6)
-    page = choose(operator, "T-0000", select_across="1")
-    assert said(page) == [("error", "Nothing was done: choose at most 5 orders at once.")]
-    assert not BulkAction.objects.exists()
-
-
-def test_a_long_choice_is_shown_in_pages(operator):
-    many(201)
-    page = choose(operator, "T-0000", select_across="1")
-    assert len(page.context["rows"]) == 200
-    second = operator.get(f"/admin/routing/bulkaction/{page.context['action'].pk}/change/?p=2")
-    assert [row["order"].pk for row in second.context["rows"]] == ["T-0200"]
-
-
-@pytest.mark.parametrize(("action", "permission"), ACTIONS.items())
-def test_each_action_takes_its_permission(action, permission):
-    parked_order("P-1")
-    others = person("otto", "view_order", *(set(ACTIONS.values()) - {permission}))
-    page = others.get(ORDERS).content.decode()
-    assert f'value="{action}"' not in page
-    assert said(choose(others, "P-1", action=action)) == [("warning", "No action selected.")]
-    assert not BulkAction.objects.exists()
-
-    alone = person("ida", "view_order", permission)
-    assert f'value="{action}"' in alone.get(ORDERS).content.decode()
-    assert do(alone, "P-1", action=action).context["summary"] == "1 done"
-
-
-def test_whoever_loses_the_permission_half_way_is_stopped(operator, monkeypatch):
-    monkeypatch.setattr(bulk, "CHUNK", 1)
-    many(2)
-    page = do(operator, "T-0000", "T-0001", action="cancel")
-    operator.user.user_permissions.clear()
-    assert operator.post(path_of(page, "go-on")).status_code == 403
-    assert Order.objects.filter(status=Status.CANCELED).count() == 1
-
-
-def test_another_person_sees_what_was_done_and_cannot_go_on_with_it(operator, monkeypatch):
-    monkeypatch.setattr(bulk, "CHUNK", 1)
-    many(2)
-    proposed = choose(operator, "T-0000", "T-0001", action="cancel")
-    other = person("otto", *ALL)
-    path = f"/admin/routing/bulkaction/{proposed.context['action'].pk}/change/"
-    assert other.get(path).status_code == 404
-    assert other.post(path_of(proposed, "decide"), {"reason": "mine"}).status_code == 403
-    decide(operator, proposed)
-    seen = other.get(path)
-    assert seen.context["summary"] == "1 done, 1 still to be done"
-    assert "Go on" not in seen.content.decode()
-    assert other.post(path_of(proposed, "go-on")).status_code == 403
-    assert "anna" in other.get("/admin/routing/bulkaction/").content.decode()
-
-
-def test_what_nobody_has_decided_on_cannot_be_gone_on_with(operator):
-    parked_order("P-1")
-    proposed = choose(operator, "P-1", action="cancel")
-    assert operator.post(path_of(proposed, "go-on")).status_code == 403
-    assert Order.objects.get().status == Status.PENDING_ROUTE
-
-
-@pytest.mark.parametrize("name", ["decide", "go-on"])
-def test_a_link_does_nothing(operator, name):
-    parked_order("P-1")
-    proposed = choose(operator, "P-1")
-    assert operator.get(path_of(proposed, name)).status_code == 405
-
-
-@pytest.mark.parametrize("name", ["decide", "go-on"])
-def test_a_page_elsewhere_cannot_do_it_in_an_operator_s_name(operator, name):
-    parked_order()
-    proposed = choose(operator, "ORD-20260214-001")
-    operator.handler.enforce_csrf_checks = True
-    assert operator.post(path_of(proposed, name), {"route": "NYSE", "reason": "r"}).status_code == 403
-    assert Order.objects.get().status == Status.PENDING_ROUTE
-
-
-def test_strangers_are_led_to_the_login(client, operator):
-    parked_order("P-1")
-    proposed = choose(operator, "P-1")
-    assert client.post(path_of(proposed, "decide"))["Location"].startswith("/admin/login/")
-
-
 def test_proposals_that_nobody_decided_on_are_forgotten_after_a_day(operator):
     parked_order("P-1")
     parked_order("P-2")
@@ -353,28 +204,6 @@ def test_of_two_people_who_route_the_same_orders_at_once_one_routes_each():
         assert Order.objects.get(pk=order_id).route in first
         assert "is routed; only" in second
         assert OrderRoute.objects.filter(order=order_id).count() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_page_that_is_open_twice_does_nothing_twice(monkeypatch):
-    monkeypatch.setattr(bulk, "CHUNK", 0)
-    many(20)
-    operator = person("anna", *ALL)
-    page = decide(operator, choose(operator, "T-0000", select_across="1", action="cancel"))
-    monkeypatch.setattr(bulk, "CHUNK", 20)
-
-    def go_on(_):
-        try:
-            return operator.post(path_of(page, "go-on"), headers={"Accept": "application/json"}).json()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(go_on, range(3)))
-    operator.post(path_of(page, "go-on"))
-    assert bulk.progress(page.context["action"]) == {"DONE": 20}
-    for order in Order.objects.all():
-        assert order.version == 2
 
 
 @pytest.mark.parametrize(
