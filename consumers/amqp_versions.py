@@ -30,6 +30,11 @@ def version_of(url: str) -> Version:
     return Version.V1_0 if is_given(url) else _answered.get(url, Version.V0_9_1)
 
 
+def tells_depths(url: str) -> bool:
+    """Whether the broker says how many messages wait: over AMQP 1.0 none does."""
+    return version_of(url) is not Version.V1_0
+
+
 def answered(url: str, version: Version) -> None:
     """The broker has said so."""
     if _answered.get(url) is not version:

@@ -14,7 +14,6 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from consumers import amqp_versions
-from consumers.amqp_versions import Version
 from consumers.transports import make_transport
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class _Watch:
 
 
 def _can_be_told() -> bool:
-    return amqp_versions.version_of(settings.CONFIG.mq.broker_url) is not Version.V1_0
+    return amqp_versions.tells_depths(settings.CONFIG.mq.broker_url)
 
 
 def _nothing() -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from consumers import amqp_versions
-from consumers.amqp_versions import Version
 from consumers.transport import QueueUnavailable
 from consumers.transports import make_transport
 from routing.reactor import Reactor
@@ -45,7 +44,7 @@ class _Look:
         self._reactor.run()
 
     def on_up(self) -> None:
-        if amqp_versions.version_of(settings.CONFIG.mq.broker_url) is Version.V1_0:
+        if not amqp_versions.tells_depths(settings.CONFIG.mq.broker_url):
             self.reason = _NOT_TOLD
         self._transport.depth(self._leave)
 

@@ -6,12 +6,9 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 from order_entry_project import health
 from order_entry_project.console import accounts, home
 from order_entry_project.metrics_view import MetricsView
-from orders.api.admin import ApiTokenAdmin
-from orders.models import ApiToken
 
 admin.autodiscover()
 admin.site.index_title = "Home"
-admin.site.register(ApiToken, ApiTokenAdmin)
 accounts.register()
 
 urlpatterns = [

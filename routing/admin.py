@@ -10,8 +10,8 @@ from orders.admin.order import OrderAdmin
 from orders.models import Order
 from routing.console import approval_page, bulk_page
 from routing.console.actions import OrderActions
+from routing.console.filters import UnpublishedFilter
 from routing.console.order_page import OrderPage
-from routing.filters import UnpublishedFilter
 
 __all__ = ["RoutableOrderAdmin", "approval_page", "bulk_page"]
 

@@ -1,5 +1,5 @@
-"""The console's pages of the order book, of halts and of the audit. Django finds them by importing this package."""
+"""The console's pages of halts, of API tokens and of the audit. Django finds them by importing this package."""
 
-from orders.admin import audit, halts
+from orders.admin import audit, halts, tokens
 
-__all__ = ["audit", "halts"]
+__all__ = ["audit", "halts", "tokens"]

@@ -34,6 +34,7 @@ class TokenForm(forms.Form):
         ]
 
 
+@admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
     """A token made here is its maker's, and can never do more than they may."""
 
