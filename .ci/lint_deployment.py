@@ -15,7 +15,7 @@ COMPOSE = [Path("compose.yaml"), *Path("deploy").glob("*/compose.yaml")]
 KUBERNETES = Path("deploy/kubernetes")
 KUBERNETES_VERSION = "1.34"  # sleep in preStop needs 1.30
 SYSTEMD = Path("deploy/systemd")
-# Kinds without a schema in the cluster's own API; tests/unit/test_deployment.py looks into them.
+# Kinds without a schema in the cluster's own API; tests/unit/deploy/test_kubernetes.py looks into them.
 FOREIGN = "Kustomization", "ScaledObject"
 
 
