@@ -113,10 +113,11 @@ class Dispatcher:
             return
         if self._screening:
             self._unscreened.extend(claimed)
-            self._write_soon()
         else:
             self._waiting.extend(claimed)
-            self._go_on()
+            self._call_soon()
+        if self._screening or self._draining:
+            self._write_soon()
 
     def published(self, attempt_id: str) -> None:
         """Mark this route as published with the next batch that is settled."""
@@ -139,12 +140,8 @@ class Dispatcher:
 
     def _on_gate(self, is_open: bool) -> None:
         if is_open:
-            self._go_on()
-
-    def _go_on(self) -> None:
-        """Whatever there is to do."""
-        self._write_soon()
-        self._call_soon()
+            self._write_soon()
+            self._call_soon()
 
     # Calling
 

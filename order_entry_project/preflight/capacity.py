@@ -46,8 +46,12 @@ def _web() -> int:
 
 
 def _worker() -> int:
-    """A worker has one for the book, one for the embedded queue and one for its membership of the group."""
+    """A worker places orders on one and settles them on another.
+
+    Stores that are tables have one, too; so have the embedded queue, and the membership of a group.
+    """
     config = settings.CONFIG
+    stores = "postgresql" in (config.cache_store, config.idempotency_store)
     shares = len(config.mq.queues) > 1 or config.mq.queue_type == "stream"
     queues = (len(config.mq.queues) if shares else 1) + shares if config.mq.embedded else 0
-    return config.service.processes * (1 + queues + shares)
+    return config.service.processes * (2 + stores + queues + shares)

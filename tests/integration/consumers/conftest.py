@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 import pytest
+from django.db import connections
 
 from consumers import amqp_versions
+from tests.integration.consumers.bare_worker import BareWorker
 from tests.integration.consumers.benches import Bench, amqp_bench, embedded_bench
 from tests.servers.postgres import Database, fresh_database
 from tests.servers.rabbitmq import Broker
@@ -19,6 +21,16 @@ LONG = ["classic", "AMQP 1.0 at RabbitMQ", "IBM MQ"]
 def _nothing_is_known_of_brokers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another may soon answer at the same port, in the other version of AMQP."""
     monkeypatch.setattr(amqp_versions, "_answered", {})
+
+
+@pytest.fixture
+def worker(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[BareWorker]:
+    """With the book of `database`."""
+    monkeypatch.setitem(connections["default"].settings_dict, "HOST", database.host)
+    monkeypatch.setitem(connections["default"].settings_dict, "NAME", database.name)
+    made = BareWorker()
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=[*EVERYDAY, *(pytest.param(name, marks=pytest.mark.long) for name in LONG)])

@@ -107,7 +107,7 @@ def test_more_connections_than_the_database_lets_in_are_a_warning(book, check, c
     warning = check(checked.findings).warning
     assert warning.key == "database.pool_size"
     assert (
-        "3 instances may open 144 connections (40 of web processes and 8 of consumers each); 100"
+        "3 instances may open 168 connections (40 of web processes and 16 of consumers each); 100"
         in warning.found
     )
 
