@@ -66,7 +66,7 @@ FRAME: dict[str, Any] = {
     "BORDER_RADIUS": "6px",
     "COLORS": {"primary": _BLUE},
     "LOGIN": {"form": "order_entry_project.console.login_form.LoginForm"},
-    "STYLES": [lambda _: static("console/console.css"), lambda _: static("console/home.css")],
+    "STYLES": [lambda _: static("console/console.css"), lambda _: static("console/lists.css")],
     "DASHBOARD_CALLBACK": "order_entry_project.console.home.context",
     "SIDEBAR": {
         "show_search": False,
