@@ -1,4 +1,4 @@
-"""`GET /metrics` of a web instance: its requests, and what the order book says of the work to be done."""
+"""What a web instance has to tell Prometheus: its requests, and what the order book says of the work to be done."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from django.db import DatabaseError, InterfaceError, connection
-from django.http import HttpRequest, HttpResponse
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -91,9 +90,8 @@ def _by(name: str, documentation: str, label: str, values: Iterable[tuple[str, f
 _book = Book()
 
 
-def metrics(request: HttpRequest) -> HttpResponse:
+def exposition() -> bytes:
     """All processes of this web instance as one, in Prometheus' text format."""
-    del request
     registry: CollectorRegistry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
@@ -102,4 +100,4 @@ def metrics(request: HttpRequest) -> HttpResponse:
     book.register(_book)
     for collector in instance.collectors:
         book.register(collector)
-    return HttpResponse(generate_latest(registry) + generate_latest(book), content_type=CONTENT_TYPE_LATEST)
+    return generate_latest(registry) + generate_latest(book)

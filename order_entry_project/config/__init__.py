@@ -37,7 +37,7 @@ from order_entry_project.config.registry import ServiceRegistry
 from order_entry_project.config.router import Router
 from order_entry_project.config.safeguard import Safeguard
 from order_entry_project.config.service import Service
-from order_entry_project.config.stores import Aerospike, Cache, Redis, SeedHost
+from order_entry_project.config.stores import Aerospike, Cache, Redis
 from order_entry_project.config.telemetry import Telemetry
 from order_entry_project.config.values import Section, without_passwords
 from order_entry_project.config.whole import Config
@@ -61,7 +61,6 @@ __all__ = [
     "Router",
     "Safeguard",
     "Section",
-    "SeedHost",
     "Service",
     "ServiceRegistry",
     "Telemetry",
