@@ -15,6 +15,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_sa
 from django.http import HttpRequest, HttpResponse
 
 from orders import audit
+from orders.operators import operator
 
 _asking: ContextVar[HttpRequest | None] = ContextVar("_asking", default=None)
 _TOLD = ("username", "name", "is_active", "is_staff", "is_superuser")
@@ -98,6 +99,4 @@ def _who() -> str:
     request = _asking.get()
     if request is not None and request.user.is_authenticated:
         return request.user.get_username()
-    from orders.management.runbook import operator
-
-    return operator(None)
+    return operator()

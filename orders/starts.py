@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from orders import audit
-from orders.management.runbook import operator
 from orders.models import AuditEntry
+from orders.operators import operator
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def note_start(part: str) -> None:
         last = AuditEntry.objects.filter(subject=part, action=_ACTION).order_by("-id").first()
         if last is None or last.detail["configuration_sha256"] != digest:
             detail["configuration"] = configuration
-        audit.record(actor=operator(None), action=_ACTION, subject=part, detail=detail)
+        audit.record(actor=operator(), action=_ACTION, subject=part, detail=detail)
     except (DatabaseError, InterfaceError) as error:
         logger.warning("The start of the %s is not on record: %s", part, str(error).strip())
     finally:

@@ -1,16 +1,12 @@
-"""What the commands of the runbook have in common: how they answer, and whom they note as having asked."""
+"""What the commands of the runbook have in common: how they answer."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import pwd
-import re
-import socket
-from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -23,13 +19,11 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orders import documents, durations
-from orders.names import ORDER_ID_IN_WORDS, is_order_id
+from orders import documents
 from orders.stores.port import StoreUnavailable
 
 # Piped, a line is as long as it takes.
 _UNBROKEN = 10_000
-_LONGEST_ACTOR = 150  # of what is on record
 
 
 class RunbookCommand(BaseCommand):
@@ -103,73 +97,6 @@ def cell(value: Any) -> str:
         return f"{value:,}"
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def operator(name: str | None) -> str:
-    """Who gives the command, for the record: the account it runs as, after the `name` that person gave, if any."""
-    try:
-        account = pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        account = f"uid {os.geteuid()}"
-    account = f"{account}@{socket.gethostname()}"
-    return (f"{name} ({account})" if name else account)[:_LONGEST_ACTOR]
-
-
-def add_operator_arguments(parser: ArgumentParser, *, default_reason: str) -> None:
-    """`--user` and `--reason`, for what is put on record."""
-    parser.add_argument("--user", type=_line(64), help="on whose behalf, where the account does not say it")
-    parser.add_argument(
-        "--reason", type=_line(500), default=default_reason, help="why, for the record (%(default)s)"
-    )
-
-
-def order_id(text: str) -> str:
-    if not is_order_id(text):
-        raise ArgumentTypeError(f"expected {ORDER_ID_IN_WORDS}, got {text!r}")
-    return text
-
-
-def duration(text: str) -> float:
-    """Seconds."""
-    try:
-        return durations.seconds(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{error}, got {text!r}") from None
-
-
-def moment(text: str) -> datetime:
-    """A time, given as such or as how long ago it was."""
-    with contextlib.suppress(ValueError, OverflowError):
-        return datetime.now(UTC) - timedelta(seconds=durations.seconds(text))
-    try:
-        named = datetime.fromisoformat(text)
-    except ValueError:
-        named = datetime.min  # noqa: DTZ901 - stands for none
-    if named.tzinfo is None:
-        raise ArgumentTypeError(
-            f"expected 2h, 3d or a time with its zone, 2026-02-14T10:30:00Z; got {text!r}"
-        )
-    return named
-
-
-def count(least: int, most: int) -> Callable[[str], int]:
-    """A whole number within these bounds."""
-
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
-            raise ArgumentTypeError(f"expected a whole number from {least:,} to {most:,}, got {text!r}")
-        return int(text)
-
-    return parse
-
-
-def _line(most: int) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if not text.strip() or not text.isprintable() or len(text) > most:
-            raise ArgumentTypeError(f"expected 1 to {most} printable characters, got {text[:80]!r}")
-        return text.strip()
-
-    return parse
 
 
 def _first_line(error: DatabaseError | InterfaceError) -> str:

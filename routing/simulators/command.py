@@ -11,10 +11,13 @@ from aiohttp import web
 from django.core.management.base import BaseCommand, CommandError
 from pydantic import ValidationError
 
+from orders.management.arguments import number
 from routing.simulators.dials import Dials, explained
 from routing.simulators.serving import serve
 
-_HIGHEST_PORT = 65535
+_port = number(int, 0, 65535, "a port from 0 to 65535")
+_rate = number(float, 0, 1, "a rate from 0 to 1")
+_milliseconds = number(float, 0, 600_000, "milliseconds from 0 to 600000")
 
 D = TypeVar("D", bound=Dials)
 
@@ -60,32 +63,8 @@ class SimulatorCommand(BaseCommand):
         self.stdout.flush()
 
 
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > _HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"expected a port from 0 to {_HIGHEST_PORT}, got {text!r}")
-    return int(text)
-
-
 def _file(text: str) -> Path:
     path = Path(text)
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"expected a file in a folder that exists, got {text!r}")
     return path
-
-
-def _rate(text: str) -> float:
-    return _number(text, most=1, expected="a rate from 0 to 1")
-
-
-def _milliseconds(text: str) -> float:
-    return _number(text, most=600_000, expected="milliseconds from 0 to 600000")
-
-
-def _number(text: str, *, most: float, expected: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= most:
-        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-    return number

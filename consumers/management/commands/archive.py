@@ -13,7 +13,9 @@ from django.core.management.base import CommandError
 
 from consumers import archive
 from orders import audit
-from orders.management.runbook import RunbookCommand, add_operator_arguments, duration, moment, operator
+from orders.management.arguments import add_operator_arguments, duration, moment
+from orders.management.runbook import RunbookCommand
+from orders.operators import operator
 
 _KINDS = {"rejected": archive.REJECTED, "router-answers": archive.ROUTER_ANSWERS}
 

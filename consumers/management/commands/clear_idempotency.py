@@ -10,7 +10,9 @@ from django.core.management.base import CommandError
 
 from consumers import clearing
 from consumers.clearing import Known
-from orders.management.runbook import RunbookCommand, add_operator_arguments, operator, order_id
+from orders.management.arguments import add_operator_arguments, order_id
+from orders.management.runbook import RunbookCommand
+from orders.operators import operator
 
 
 class Command(RunbookCommand):

@@ -12,8 +12,10 @@ from django.core.management.base import CommandError
 
 from consumers.bundle import bundle
 from orders import audit, evidence
-from orders.management.runbook import RunbookCommand, add_operator_arguments, operator, order_id
+from orders.management.arguments import add_operator_arguments, order_id
+from orders.management.runbook import RunbookCommand
 from orders.models import Order
+from orders.operators import operator
 
 _CHECKER = "check_evidence.py"
 

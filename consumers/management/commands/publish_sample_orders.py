@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -22,23 +21,11 @@ from consumers.token import BadToken
 from consumers.transport import Outcome
 from consumers.transports import make_transport
 from orders.credentials import CredentialsUnavailable
+from orders.management.arguments import number
 from routing.reactor import Reactor
 
 # Leaves room for a number within the 64 characters an orderId may have.
 _is_prefix = re.compile(r"[A-Za-z0-9._:-]{1,48}").fullmatch
-
-
-def _number(kind: Callable[[str], float], least: float, most: float, expected: str) -> Callable[[str], Any]:
-    def parse(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = least - 1
-        if not least <= value <= most:
-            raise ArgumentTypeError(f"expected {expected}, got {text!r}")
-        return value
-
-    return parse
 
 
 def _prefix(text: str) -> str:
@@ -47,9 +34,9 @@ def _prefix(text: str) -> str:
     return text
 
 
-_count = _number(int, 0, 10**9, "a whole number from 0")
-_share = _number(float, 0, 1, "a share from 0 to 1")
-_rate = _number(float, 0.01, 10**6, "messages a second, from 0.01")
+_count = number(int, 0, 10**9, "a whole number from 0")
+_share = number(float, 0, 1, "a share from 0 to 1")
+_rate = number(float, 0.01, 10**6, "messages a second, from 0.01")
 
 
 class Command(BaseCommand):

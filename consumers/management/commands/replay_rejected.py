@@ -12,7 +12,9 @@ from consumers import rejected
 from consumers.models import Reason
 from consumers.rejected import Progress, Refused, Selection
 from consumers.replay import replay
-from orders.management.runbook import RunbookCommand, add_operator_arguments, cell, count, operator
+from orders.management.arguments import add_operator_arguments, count
+from orders.management.runbook import RunbookCommand, cell
+from orders.operators import operator
 
 _MOST_SHOWN = 20
 

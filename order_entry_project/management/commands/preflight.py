@@ -16,7 +16,8 @@ from order_entry_project.config import ConfigError, load
 from order_entry_project.preflight import configuration
 from order_entry_project.preflight.finding import Finding, Level, worst
 from order_entry_project.preflight.run import run
-from orders.management.runbook import RunbookCommand, cell, duration
+from orders.management.arguments import duration
+from orders.management.runbook import RunbookCommand, cell
 
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "bold red"}
 

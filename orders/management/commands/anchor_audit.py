@@ -10,7 +10,9 @@ from django.core.management.base import CommandError
 
 from orders import anchors
 from orders.documents import time_text
-from orders.management.runbook import RunbookCommand, cell, duration, operator
+from orders.management.arguments import duration
+from orders.management.runbook import RunbookCommand, cell
+from orders.operators import operator
 
 
 class Command(RunbookCommand):
@@ -30,7 +32,7 @@ class Command(RunbookCommand):
 
     def handle(self, *, settle: float, **options: Any) -> None:
         try:
-            anchor = anchors.make(settle=timedelta(seconds=settle), actor=operator(None))
+            anchor = anchors.make(settle=timedelta(seconds=settle), actor=operator())
         except anchors.Refused as refusal:
             raise CommandError(f"There is no new anchor: {refusal}.") from None
         said = {

@@ -11,7 +11,9 @@ from django.core.management.base import CommandError
 
 from orders.api import tokens
 from orders.documents import time_text
-from orders.management.runbook import RunbookCommand, add_operator_arguments, cell, duration, operator
+from orders.management.arguments import add_operator_arguments, duration
+from orders.management.runbook import RunbookCommand, cell
+from orders.operators import operator
 from orders.scopes import Scope
 
 

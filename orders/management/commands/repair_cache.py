@@ -13,7 +13,8 @@ from django.core.management.base import CommandError
 from orders import cache_repair
 from orders.cache_repair import Repair
 from orders.documents import time_text
-from orders.management.runbook import RunbookCommand, count, moment
+from orders.management.arguments import count, moment
+from orders.management.runbook import RunbookCommand
 
 
 class Command(RunbookCommand):

@@ -8,8 +8,10 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from orders.api import tokens
-from orders.management.runbook import RunbookCommand, add_operator_arguments, operator
+from orders.management.arguments import add_operator_arguments
+from orders.management.runbook import RunbookCommand
 from orders.models import ApiToken
+from orders.operators import operator
 
 
 class Command(RunbookCommand):

@@ -13,7 +13,8 @@ from django.core.management.base import CommandError
 from orders.documents import time_text
 from orders.durations import duration_text
 from orders.lifecycle import Status
-from orders.management.runbook import RunbookCommand, cell, count, duration
+from orders.management.arguments import count, duration
+from orders.management.runbook import RunbookCommand, cell
 from orders.models import Order
 from orders.stale import OverdueRecord, Waiting, overdue_records, undeleted_records, waiting_orders
 from orders.stores.port import StoreUnavailable

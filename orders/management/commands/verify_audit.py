@@ -15,7 +15,8 @@ from django.core.management.base import CommandError
 from rich.progress import Progress
 
 from orders import verification
-from orders.management.runbook import RunbookCommand, cell, moment, order_id
+from orders.management.arguments import moment, order_id
+from orders.management.runbook import RunbookCommand, cell
 from orders.models import Order
 from orders.story import Finding
 

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from orders.api.exact_json import Time
 from orders.api.serializers import OrderEventSerializer, OrderSerializer
-from orders.management.runbook import RunbookCommand, cell, order_id
+from orders.management.arguments import order_id
+from orders.management.runbook import RunbookCommand, cell
 from orders.models import AuditEntry, Halt, Order
 from routing.api.views import RouteDiagnosisSerializer
 from routing.dossier import Dossier, dossier

@@ -8,8 +8,10 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from orders import halts
-from orders.management.runbook import RunbookCommand, add_operator_arguments, cell, operator, order_id
+from orders.management.arguments import add_operator_arguments, order_id
+from orders.management.runbook import RunbookCommand, cell
 from orders.models import Order
+from orders.operators import operator
 from routing import manual
 from routing.operations import Refused
 
