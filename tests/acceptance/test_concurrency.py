@@ -6,7 +6,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from orders import halts
 from orders.models import Order, OrderEvent
@@ -14,6 +14,7 @@ from routing import manual
 from routing.models import OrderRoute
 from routing.operations import Refused
 from tests.acceptance.system import system
+from tests.at_once import at_once
 from tests.builders import body
 from tests.servers.postgres import Database
 from tests.waiting import wait_until
@@ -96,12 +97,9 @@ def test_of_persons_who_route_cancel_and_retry_at_once_each_is_done_or_refused_a
             )
         except Refused as refused:
             return str(refused)
-        finally:
-            connections.close_all()
         return None
 
-    with ThreadPoolExecutor(6) as pool:
-        said = [answer for answer in pool.map(act, range(60)) if answer]
+    said = [answer for answer in at_once(act, range(60), threads=6) if answer]
     assert all("only" in answer or "will be routed" in answer for answer in said)
     stories = {
         events(order_id).removeprefix("PLACED PENDING_ROUTE REVIEW_REQUIRED ") for order_id in order_ids

@@ -16,13 +16,6 @@ from tests.builders import arrival, order
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def sql():
-    connection = Sql(patience=5)
-    yield connection
-    connection.close()
-
-
 def place(sql, *arrivals, claim=None):
     return book.place(sql, arrivals, claim=claim or uuid4(), hold=30, actor="tester")
 

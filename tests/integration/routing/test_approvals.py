@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from orders.lifecycle import Status
@@ -15,6 +13,7 @@ from orders.models import AuditEntry, Order, OrderEvent
 from routing import approvals, manual
 from routing.models import OrderRoute, RouteApproval
 from routing.operations import Refused
+from tests.at_once import at_once
 from tests.book_rows import claimed, order_in_book, parked_order
 from tests.people import ALL, person, said
 
@@ -224,12 +223,9 @@ def test_of_two_who_decide_at_once_one_does():
             approvals.approve(approval.pk, approver=decider)
         except Refused as refusal:
             return str(refusal)
-        finally:
-            connections.close_all()
         return None
 
-    with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(act, deciders))
+    answers = at_once(act, deciders)
     assert answers.count(None) == 1
     assert all("was APPROVED by decider" in answer for answer in answers if answer)
     assert OrderRoute.objects.count() == 1

@@ -16,13 +16,6 @@ from tests.builders import arrival
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def sql():
-    made = Sql(patience=5)
-    yield made
-    made.close()
-
-
 def place(sql, *order_ids, hold=30.0, claim=None):
     book.place(
         sql, [arrival(order_id) for order_id in order_ids], claim=claim or uuid4(), hold=hold, actor="placer"

@@ -9,7 +9,6 @@ from django.db import connection
 from orders import book
 from orders.lifecycle import Status
 from orders.models import Order, OrderEvent
-from orders.sql import Sql
 from routing import claims, decisions, publications
 from routing.claims import Claimed
 from routing.decisions import Parking
@@ -18,13 +17,6 @@ from routing.publications import Publication
 from tests.builders import arrival, attempt, far_deadline
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def sql():
-    made = Sql(patience=5)
-    yield made
-    made.close()
 
 
 def placed(sql, *order_ids):

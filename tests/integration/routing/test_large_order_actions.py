@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-from django.db import connections
 
 from orders.lifecycle import Status
 from orders.models import Order
 from routing import bulk
 from routing.models import BulkAction
+from tests.at_once import at_once
 from tests.integration.routing.order_actions import choose, decide, many, path_of, told
 from tests.people import ALL, person, said
 
@@ -64,13 +62,9 @@ def test_a_page_that_is_open_twice_does_nothing_twice(monkeypatch):
     monkeypatch.setattr(bulk, "CHUNK", 20)
 
     def go_on(_):
-        try:
-            return operator.post(path_of(page, "go-on"), headers={"Accept": "application/json"}).json()
-        finally:
-            connections.close_all()
+        return operator.post(path_of(page, "go-on"), headers={"Accept": "application/json"}).json()
 
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(go_on, range(3)))
+    at_once(go_on, range(3))
     operator.post(path_of(page, "go-on"))
     assert bulk.progress(page.context["action"]) == {"DONE": 20}
     for order in Order.objects.all():

@@ -9,21 +9,14 @@ from django.db import connection, connections, transaction
 
 from orders import book, halts, status_cache
 from orders.models import Halt, Order, OrderEvent
-from orders.sql import Sql
 from routing import claims, decisions, manual, publications
 from routing.decisions import Parking
 from routing.models import OrderRoute, Outcome
 from routing.operations import Refused
+from tests.at_once import at_once
 from tests.builders import arrival, attempt
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def sql():
-    made = Sql(patience=5)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -138,13 +131,9 @@ def test_of_two_people_routing_at_once_one_wins_and_the_other_is_refused(in_revi
             route(route=name, actor=name)
         except Refused as refused:
             return str(refused)
-        finally:
-            connections.close_all()
         return None
 
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(act, [f"desk-{number}" for number in range(8)]))
-
+    answers = at_once(act, [f"desk-{number}" for number in range(8)])
     assert answers.count(None) == 1
     assert all("is routed" in answer for answer in answers if answer)
     assert OrderRoute.objects.filter(outcome="MANUAL").count() == 1

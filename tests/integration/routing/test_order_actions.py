@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.utils import timezone
 
 from orders import halts
 from orders.lifecycle import Status
 from orders.models import AuditEntry, Order
 from routing.models import BulkAction, OrderRoute
+from tests.at_once import at_once
 from tests.book_rows import claimed, order_in_book, parked_order, routed_order
 from tests.integration.routing.order_actions import ACTIONS, ORDERS, choose, decide, do, path_of, told
 from tests.people import ALL, person
@@ -186,16 +186,11 @@ def test_of_two_people_who_route_the_same_orders_at_once_one_routes_each():
     people = [person(name, *ALL) for name in ("anna", "otto")]
     proposed = [choose(client, *order_ids) for client in people]
 
-    paths = [path_of(page, "decide") for page in proposed]
+    def act(number):
+        client, path = people[number], path_of(proposed[number], "decide")
+        client.post(path, {"route": f"VENUE-{client.user}", "reason": "client asked"})
 
-    def act(client, path):
-        try:
-            client.post(path, {"route": f"VENUE-{client.user}", "reason": "client asked"})
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(act, people, paths))
+    at_once(act, range(2))
     answers = [dict(page.context["action"].orders.values_list("order_id", "said")) for page in proposed]
 
     for order_id in order_ids:

@@ -10,23 +10,16 @@ from django.utils import timezone
 
 from orders import book
 from orders.models import Order
-from orders.sql import Sql
 from routing import claims, decisions, manual
 from routing.limits import Limits
 from routing.screening import Screening
 from tests.book_rows import order_in_book, routed_order
 from tests.builders import arrival
+from tests.clock import Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MOVE = Limits(max_price_move=Decimal(10))
-
-
-@pytest.fixture
-def sql():
-    made = Sql(patience=5)
-    yield made
-    made.close()
 
 
 class Counting:
@@ -39,13 +32,6 @@ class Counting:
     def run(self, statement, parameters):
         self.asked.append(statement.split("*/")[0].strip("/* "))
         return self._sql.run(statement, parameters)
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """SQL and cache brought together again, whatever drove them apart."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -180,17 +181,17 @@ def test_while_others_route_orders_it_never_puts_an_older_state_over_a_newer_one
             assert repaired.refused == 0
         connections.close_all()
 
-    repairing = threading.Thread(target=keep_repairing)
-    repairing.start()
-    try:
-        for order in orders:
-            Order.objects.filter(pk=order.pk).update(
-                status=Status.ROUTED, route="LSE", routed_at=datetime.now(UTC), version=2
-            )
-            cache().put(Order.objects.get(pk=order.pk))
-    finally:
-        stop.set()
-        repairing.join(30)
+    with ThreadPoolExecutor(1) as pool:
+        repairing = pool.submit(keep_repairing)
+        try:
+            for order in orders:
+                Order.objects.filter(pk=order.pk).update(
+                    status=Status.ROUTED, route="LSE", routed_at=datetime.now(UTC), version=2
+                )
+                cache().put(Order.objects.get(pk=order.pk))
+        finally:
+            stop.set()
+        repairing.result(30)
 
     found = cache().records([order.order_id for order in orders])
     assert {record["version"] for record in found.values()} == {"2"}

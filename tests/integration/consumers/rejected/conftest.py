@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -12,13 +11,6 @@ from consumers.models import Reason, RejectedMessage
 from consumers.quarantine import Rejection
 from consumers.transport import Delivery
 from order_entry_project.secrets.sources import credentials
-from orders.sql import Sql
-
-
-@pytest.fixture
-def sql():
-    with closing(Sql(patience=5)) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
 from orders.models import KeptAnswer, Order
 from routing.models import OrderRoute
+from tests.at_once import at_once
 from tests.book_rows import claimed, parked_order
 from tests.callers import bearer, bearing, problem_of, token
 from tests.integration.routing.api.requests import WHY, post, story
@@ -89,12 +88,8 @@ def test_of_many_requests_with_one_key_at_once_one_is_done_and_all_are_answered_
     headers = bearer(token("operate")[1])
 
     def send(_):
-        try:
-            return post(Client(headers=headers), "P-1", "route", **{"Idempotency-Key": "k-1"})
-        finally:
-            connections.close_all()
+        return post(Client(headers=headers), "P-1", "route", **{"Idempotency-Key": "k-1"})
 
-    with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(send, range(6)))
+    answers = at_once(send, range(6))
     assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
     assert OrderRoute.objects.count() == 1

@@ -7,6 +7,7 @@ import pytest
 from orders.stores import breaker as breaker_module
 from orders.stores.breaker import Breaker
 from orders.stores.port import RecordsRefused, StoreUnavailable
+from tests.clock import Clock
 
 
 class Scripted:
@@ -22,13 +23,6 @@ class Scripted:
         self.calls += 1
         if self.failure:
             raise self.failure
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
