@@ -81,7 +81,7 @@ class Queue:
         self._reactor = reactor
         self._open = 0
         self.acks = 0
-        self.acked = Counter()
+        self.acked = 0
 
     def deliver(self, pipeline, bodies, *, redelivered=False):
         self._open += len(bodies)
@@ -95,7 +95,7 @@ class Queue:
 
     def ack(self, deliveries):
         self.acks += 1
-        self.acked.update(delivery.body for delivery in deliveries)
+        self.acked += len(deliveries)
         self._open -= len(deliveries)
         if not self._open:
             self._reactor.stop()
