@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from consumers.models import State
-from orders.admin.filters import NameFilter
+from orders.admin.filters import NameFilter, WaitingFilter
 
 if TYPE_CHECKING:
     from django.contrib.admin import SimpleListFilter as TextFilter
@@ -18,21 +16,12 @@ else:
     from unfold.contrib.filters.admin import TextFilter
 
 
-class StateFilter(admin.SimpleListFilter):
-    """What waits, unless something is searched for or another state is chosen."""
-
-    title = "state"
-    parameter_name = "state"
+class StateFilter(WaitingFilter):
+    """Whatever its state, where something is searched for."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         del request, model_admin
         return [(State.REPLAYED.value, "Replayed"), (State.DISCARDED.value, "Discarded"), ("ANY", "Any")]
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        """The first of them, which is in force by itself, is what waits."""
-        first, *others = super().choices(changelist)
-        yield {**first, "display": "Waiting"}
-        yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value() or ("ANY" if request.GET.get("q") else State.WAITING.value)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -36,6 +38,18 @@ class DaysFilter(RangeDateFilter):
         except ValueError as error:
             raise IncorrectLookupParameters(f"expected a day as 2026-02-14, got {text!r}") from error
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    """What waits, unless another state is chosen: the first choice, which is in force by itself."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        first, *others = super().choices(changelist)
+        yield {**first, "display": "Waiting"}
+        yield from others
 
 
 class NameFilter(TextFilter):

@@ -16,6 +16,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 from orders.admin import amounts
+from orders.admin.filters import WaitingFilter
 from orders.lifecycle import in_words
 from routing import approvals
 from routing.console.forms import ApprovalForm
@@ -26,10 +27,7 @@ from routing.operations import Refused
 _MOST_COUNTED = 100
 
 
-class WaitingFilter(admin.SimpleListFilter):
-    title = "state"
-    parameter_name = "state"
-
+class ApprovalFilter(WaitingFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         del request, model_admin
         return [("all", "All, the decided ones too")]
@@ -38,15 +36,11 @@ class WaitingFilter(admin.SimpleListFilter):
         del request
         return queryset if self.value() else approvals.waiting(queryset)
 
-    def choices(self, changelist: Any) -> Any:
-        first, *rest = super().choices(changelist)
-        return [{**first, "display": "Waiting"}, *rest]
-
 
 @admin.register(RouteApproval)
 class RouteApprovalAdmin(OwnPageAdmin):
     list_display = ("order_id", "route", "exact_notional", "requested_by", "requested_at", "until", "state")
-    list_filter = (WaitingFilter,)
+    list_filter = (ApprovalFilter,)
     search_fields = ("order__order_id__startswith",)
     search_help_text = "The beginning of an order id"
 
