@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tests.acceptance.system import ROOT
+from tests.checkout import ROOT
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "order-entry.json"
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"

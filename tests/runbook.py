@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, ManagementUtility, call_command
 
 from orders.stores import choice
 
@@ -42,6 +42,18 @@ def run(command: str, *arguments: str) -> Answer:
     except CommandError as error:
         return Answer(error.returncode, out.getvalue(), f"{err.getvalue()}{error}")
     return Answer(0, out.getvalue(), err.getvalue())
+
+
+def from_the_command_line(command: str, *arguments: str) -> Answer:
+    """As `manage.py` runs it, with its parser's own refusals; for commands that do not come as far as the database."""
+    out, err = StringIO(), StringIO()
+    code = 0
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            ManagementUtility().fetch_command(command).run_from_argv(["manage.py", command, *arguments])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return Answer(code, out.getvalue(), err.getvalue())
 
 
 @contextmanager

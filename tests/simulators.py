@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +13,7 @@ from typing import Any
 
 import requests
 
-PROJECT = Path(__file__).resolve().parent.parent
-
-
-def manage(*arguments: str) -> list[str]:
-    return [sys.executable, str(PROJECT / "manage.py"), *arguments]
+from tests.checkout import MANAGE
 
 
 class Neighbour:
@@ -57,7 +52,7 @@ def simulator(command: str, folder: Path, *options: str) -> Iterator[Simulator]:
     """`simulate_router` or `simulate_registry` on a free port, listening."""
     port_file = folder / f"{command}-{time.monotonic_ns()}.port"
     process = subprocess.Popen(
-        manage(command, "--port", "0", "--port-file", str(port_file), *options),
+        [*MANAGE, command, "--port", "0", "--port-file", str(port_file), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

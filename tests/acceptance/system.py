@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,11 +17,9 @@ import pika
 import psycopg
 
 from order_entry_project.embedded.processes import Child
+from tests.checkout import MANAGE
 from tests.servers.postgres import Database
 from tests.simulated import Simulated, simulated_registry, simulated_router
-
-ROOT = Path(__file__).resolve().parents[2]
-MANAGE = [sys.executable, str(ROOT / "manage.py")]
 
 
 class Observer:

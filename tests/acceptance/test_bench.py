@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.checkout import ROOT
 from tests.processes import await_no_process_of
 from tests.servers.asking import needed
-from tests.simulators import PROJECT
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
@@ -41,7 +41,7 @@ def run(folder):
     contenders = "service,floor,FastStream"
     done = subprocess.run(
         bench(folder, "--only", parts, "--contenders", contenders, "--json", str(file)),
-        cwd=PROJECT,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -124,7 +124,7 @@ def test_nothing_is_left_of_it(run, folder):
 
 def test_nothing_is_left_of_one_that_was_killed(folder):
     with subprocess.Popen(
-        bench(folder, "--only", "throughput"), cwd=PROJECT, stdout=subprocess.DEVNULL
+        bench(folder, "--only", "throughput"), cwd=ROOT, stdout=subprocess.DEVNULL
     ) as started:
         wait_until(lambda: list(folder.glob("oe-bench-*/logs/*.out")), what="a contender is started")
         started.send_signal(signal.SIGKILL)
@@ -133,6 +133,6 @@ def test_nothing_is_left_of_one_that_was_killed(folder):
 
 
 def test_a_folder_in_memory_is_refused():
-    done = subprocess.run(bench(IN_MEMORY), cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = subprocess.run(bench(IN_MEMORY), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"{IN_MEMORY} is a tmpfs: nothing there survives, so fsync costs nothing" in done.stderr

@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from order_entry_project.embedded.postgres import USER, EmbeddedPostgres
-from tests.acceptance.system import MANAGE, system
+from tests.acceptance.system import system
 from tests.builders import body
+from tests.checkout import MANAGE
 from tests.servers.postgres import Database, fresh_database
 from tests.tcp_proxy import TcpProxy
 from tests.waiting import wait_until

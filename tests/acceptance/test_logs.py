@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from order_entry_project.config import BASE_DIR
-from tests.acceptance.system import MANAGE, system
+from tests.acceptance.system import system
 from tests.builders import body
+from tests.checkout import MANAGE
 from tests.servers.asking import needed
 from tests.waiting import wait_until
 

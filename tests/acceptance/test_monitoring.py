@@ -14,9 +14,10 @@ import requests
 import trustme
 
 from tests import promql
-from tests.acceptance.system import ROOT, System, system
+from tests.acceptance.system import System, system
 from tests.acceptance.test_web import web
 from tests.builders import body
+from tests.checkout import ROOT
 from tests.ports import free_port
 from tests.servers import prometheus
 from tests.servers.prometheus import Prometheus

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.acceptance.system import MANAGE
+from tests.checkout import MANAGE
 from tests.ports import free_port
 from tests.servers.roles import two_roles
 from tests.simulated import simulated_registry, simulated_router

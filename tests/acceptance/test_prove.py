@@ -15,7 +15,7 @@ from order_entry_project.proof import ledger
 from order_entry_project.proof.crash import Case, run_cases
 from order_entry_project.proof.ground import Server, prepared_ground
 from tests.acceptance.embedded_stack import environment
-from tests.acceptance.system import MANAGE, ROOT
+from tests.checkout import MANAGE, ROOT
 from tests.integration.consumers.benches import configuring
 
 PROOFS = "SELECT datname FROM pg_database WHERE datname LIKE 'order_entry_proof_%'"

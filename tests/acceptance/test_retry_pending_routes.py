@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from tests.acceptance.system import MANAGE, system
+from tests.acceptance.system import system
+from tests.checkout import MANAGE
 from tests.ports import free_port
 from tests.servers.postgres import fresh_database
 from tests.simulated import simulated_registry

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.acceptance.system import MANAGE
+from tests.checkout import MANAGE
 from tests.ports import free_port
 
 ORDER = (
@@ -71,24 +71,6 @@ def test_the_exit_code_says_whether_anything_was_found(command, database):
     assert command("repair_cache", "--dry-run").returncode == 0
     assert command("order_status", "ORD-1").returncode == 0
     assert command("order_status", "ORD-2").returncode == 1
-
-
-@pytest.mark.parametrize(
-    "misuse",
-    [
-        ["order_status"],
-        ["order_status", "not an id"],
-        ["stale_orders", "--older-than", "soon"],
-        ["repair_cache", "--batch", "0"],
-        ["clear_idempotency"],
-        ["reprocess", "ORD-1", "--reason", ""],
-    ],
-)
-def test_misuse_exits_2_and_says_what_was_expected(command, misuse):
-    done = command(*misuse)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "error:" in done.stderr
-    assert "required" in done.stderr or "expected" in done.stderr
 
 
 def test_a_book_that_cannot_be_reached_is_said_in_one_line(command):

@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.checkout import ROOT
 from tests.otlp import Collector, collector
 
-ROOT = Path(__file__).resolve().parents[2]
 OUTAGES = {
     "refused": Collector.refuse,
     "hanging": Collector.hang,

@@ -13,7 +13,7 @@ import psycopg
 
 from order_entry_project.embedded.postgres import USER, EmbeddedPostgres
 from order_entry_project.embedded.processes import Child
-from tests.acceptance.system import MANAGE
+from tests.checkout import MANAGE
 from tests.servers.binaries import installed
 from tests.servers.postgres import Database
 from tests.servers.rabbitmq import AMQP10, Broker, broker

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from order_entry_project.embedded.processes import Child, dying_with_parent
-from tests.acceptance.system import MANAGE
+from tests.checkout import MANAGE
 from tests.servers.binaries import installed
 from tests.servers.unavailable import UnavailableError
 from tests.waiting import wait_until

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests import promql
-from tests.acceptance.system import ROOT
+from tests.checkout import ROOT
 from tests.servers.prometheus import promtool
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"

@@ -15,9 +15,8 @@ import pytest
 import yaml
 
 from order_entry_project.embedded.postgres import USER
+from tests.checkout import ROOT
 from tests.servers.asking import FOLDER_VARIABLE
-
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 def _begin_run() -> subprocess.Popen[bytes]:
@@ -34,7 +33,7 @@ def _begin_run() -> subprocess.Popen[bytes]:
     with (folder / "keeper.log").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "tests.servers.keeper", str(folder)],
-            cwd=_ROOT,
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from order_entry_project.embedded.postgres import USER, EmbeddedPostgres
+from tests.checkout import ROOT
 
 TEMPLATE = "migrated"
 # Its members, and they alone, are asked for their passwords.
@@ -31,7 +32,6 @@ _OF_ORDERS = (
     "rejected_messages",
     "delivery_attempts",
 )
-_ROOT = Path(__file__).resolve().parents[2]
 # The data is not to outlive the run.
 _SETTINGS: Mapping[str, str | int] = {
     "fsync": "off",
@@ -52,7 +52,7 @@ def template(folder: Path) -> Iterator[str]:
         server.create_database(TEMPLATE)
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--verbosity=0", "--skip-checks"],
-            cwd=_ROOT,
+            cwd=ROOT,
             env={**os.environ, "ORDER_ENTRY__DATABASE__SQL_DATABASE": TEMPLATE},
             check=True,
         )

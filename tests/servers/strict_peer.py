@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from order_entry_project.embedded.processes import Child
+from tests.checkout import ROOT
 from tests.ports import free_port
 
 if TYPE_CHECKING:
     from proton import Message
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

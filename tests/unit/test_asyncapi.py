@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 import yaml
@@ -14,9 +13,10 @@ from jsonschema import Draft7Validator
 from order_entry_project.config import Mq
 from orders import documents
 from orders.invalid import InvalidOrder
+from tests.checkout import ROOT
 from tests.unit.orders.messages import ABSENT, decoded, order_body, order_fields
 
-DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "docs" / "asyncapi.yaml").read_text(encoding="utf-8"))
+DOCUMENT = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text(encoding="utf-8"))
 MESSAGES = DOCUMENT["components"]["messages"]
 
 

@@ -6,9 +6,9 @@ import shlex
 import pytest
 from django.core.management import load_command_class
 
-from tests.simulators import PROJECT
+from tests.checkout import ROOT
 
-PAGE = (PROJECT / "docs" / "audit.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    manage\.py (.*?)(?: >> .*)?$", PAGE, re.MULTILINE)
 COMMANDS += re.findall(r"`manage\.py (\w+(?: --\w+)*)`", PAGE)
 APPS = {

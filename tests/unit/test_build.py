@@ -7,7 +7,6 @@ import platform
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import django
 import pytest
@@ -16,8 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 import order_entry_project
 from consumers.build_info import BuildInfo
 from order_entry_project import build
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.checkout import ROOT
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import importlib.util
 
 import pytest
 
-from tests.simulators import PROJECT
+from tests.checkout import ROOT
 
-_spec = importlib.util.spec_from_file_location("lint_comparisons", PROJECT / ".ci" / "lint_comparisons.py")
+_spec = importlib.util.spec_from_file_location("lint_comparisons", ROOT / ".ci" / "lint_comparisons.py")
 lint = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(lint)
 
@@ -57,5 +57,5 @@ def test_an_exception_without_a_reason_is_none():
 
 
 def test_the_service_has_none(monkeypatch, capsys):
-    monkeypatch.chdir(PROJECT)
+    monkeypatch.chdir(ROOT)
     assert lint.main() == 0, capsys.readouterr().out

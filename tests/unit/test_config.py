@@ -1,7 +1,6 @@
 """The configuration: the spec's file loads as it stands, and what is wrong is refused with its path."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
@@ -10,8 +9,7 @@ from pydantic.fields import FieldInfo
 
 from order_entry_project import config
 from order_entry_project.config import Config, ConfigError, Section
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.checkout import ROOT
 
 # The configuration of the specification, to the letter.
 SPEC = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from pathlib import Path
 
 import pytest
 import yaml
@@ -20,6 +19,7 @@ from routing.registries.dns_srv import DnsRegistry
 from routing.registries.eureka import EurekaRegistry
 from routing.registries.http import HttpRegistry
 from routing.registries.static import StaticRegistry
+from tests.checkout import ROOT
 
 ROUTERS = [{"endpoint": "http://one:1", "weight": 2}, {"endpoint": "http://two:2/"}]
 
@@ -141,7 +141,7 @@ def test_a_token_that_would_cross_the_network_in_clear_is_refused_unless_that_is
 
 
 def test_the_examples_of_the_page_about_registries_can_be_used(in_force):
-    page = (Path(__file__).parents[2] / "docs" / "registries.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "registries.md").read_text(encoding="utf-8")
     examples = re.findall(r"^    service_registry:\n(?:^      .*\n)+", page, re.MULTILINE)
     sections = [yaml.safe_load(textwrap.dedent(example))["service_registry"] for example in examples]
     assert [section["kind"] for section in sections] == ["consul", "static", "dns"]

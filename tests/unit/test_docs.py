@@ -5,7 +5,8 @@ import re
 import pytest
 from django.core.management import get_commands, load_command_class
 
-from tests.documented import PAGES, ROOT, management_commands
+from tests.checkout import ROOT
+from tests.documented import PAGES, management_commands
 
 FOLDERS = "orders", "routing", "consumers", "order_entry_project", "tests", "benchmarks", "deploy", "docs"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulators import PROJECT
+from tests.checkout import ROOT
 
 # Each with as many packages as it names at the least.
 LOCKS = {
@@ -19,7 +19,7 @@ _requirement = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)", re.M
 
 def required(name):
     """Package → version, of a file and those it includes."""
-    text = (PROJECT / name).read_text(encoding="utf-8")
+    text = (ROOT / name).read_text(encoding="utf-8")
     found = {_canonical(package): version for package, version in _requirement.findall(text)}
     for included in re.findall(r"^-r (\S+)", text, re.MULTILINE):
         found |= required(Path(name).parent / included)
@@ -40,7 +40,7 @@ def test_a_lock_has_each_requirement_in_the_version_that_is_required(lock):
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_each_package_of_a_lock_has_hashes(lock):
-    text = (PROJECT / lock).read_text(encoding="utf-8")
+    text = (ROOT / lock).read_text(encoding="utf-8")
     entries = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]
     assert len(entries) > LOCKS[lock]
     assert [

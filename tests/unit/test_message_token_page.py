@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from consumers import token
 from orders import schema
-from tests.simulators import PROJECT
+from tests.checkout import ROOT
 
-PAGE = (PROJECT / "docs" / "message-token.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "message-token.md").read_text(encoding="utf-8")
 
 
 def test_the_example_is_what_the_service_signs_and_verifies():

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from tests.simulators import PROJECT
+from tests.checkout import ROOT
 
 
 def script(name):
-    spec = importlib.util.spec_from_file_location(name, PROJECT / ".ci" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -4,15 +4,15 @@ import re
 
 import pytest
 
-from tests.simulators import PROJECT
+from tests.checkout import ROOT
 
-PAGE = (PROJECT / "SECURITY.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`(tests/\S+\.py)::(\w+)`", PAGE)))
 
 
 @pytest.mark.parametrize(("file", "test"), NAMED, ids=[test for _, test in NAMED])
 def test_a_test_that_is_named_exists(file, test):
-    assert re.search(rf"^\s*def {test}\(", (PROJECT / file).read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(rf"^\s*def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_every_threat_has_its_test():

@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import psycopg
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.checkout import ROOT
+
 _ORDER = """
 INSERT INTO orders (order_id, symbol, side, quantity, price, created_at, message_id, digest, status)
 SELECT %(prefix)s || n, 'AAPL', 'BUY', 100, 145.5, now(), 'm', sha256(convert_to(

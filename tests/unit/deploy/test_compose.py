@@ -7,7 +7,8 @@ import pytest
 from django.core.management import get_commands
 
 from order_entry_project.config import load
-from tests.unit.deploy.manifests import COMPOSE, ROOT, duration
+from tests.checkout import ROOT
+from tests.unit.deploy.manifests import COMPOSE, duration
 
 SERVICES = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"] == "order-entry"]

@@ -5,7 +5,8 @@ import yaml
 from django.core.management import get_commands
 
 from order_entry_project.config import load
-from tests.unit.deploy.manifests import KUBERNETES, ROOT, containers, kustomizations, of_kind, pod, pods
+from tests.checkout import ROOT
+from tests.unit.deploy.manifests import KUBERNETES, containers, kustomizations, of_kind, pod, pods
 
 CONFIGURATION = KUBERNETES / "foundation" / "order-entry.yaml"
 
