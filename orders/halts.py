@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -77,11 +78,16 @@ def covers(halt: Halt, order: Order) -> bool:
     return halt.symbol in (None, order.symbol) and halt.counterparty in (None, order.counterparty)
 
 
-def state(halt: Halt, now: datetime) -> str:
-    """In force, over, or lifted."""
+class State(StrEnum):
+    IN_FORCE = "in force"
+    OVER = "over"  # by itself
+    LIFTED = "lifted"
+
+
+def state(halt: Halt, now: datetime) -> State:
     if halt.lifted_at is not None:
-        return "lifted"
-    return "over" if halt.until is not None and halt.until <= now else "in force"
+        return State.LIFTED
+    return State.OVER if halt.until is not None and halt.until <= now else State.IN_FORCE
 
 
 def in_force() -> QuerySet[Halt]:

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, TextChoices
 from django.db.models.functions import Now
 
 from orders import audit, documents
@@ -106,13 +106,21 @@ def with_ends(approvals: QuerySet[RouteApproval]) -> QuerySet[RouteApproval]:
     return approvals.select_related("order").annotate(is_over=over)
 
 
-def state(approval: RouteApproval) -> str:
-    """What has become of one of `with_ends`: WAITING, APPROVED, DECLINED, OVERTAKEN, EXPIRED."""
+class State(TextChoices):
+    WAITING = "WAITING"
+    APPROVED = "APPROVED"
+    DECLINED = "DECLINED"
+    OVERTAKEN = "OVERTAKEN"  # the order was routed or canceled otherwise
+    EXPIRED = "EXPIRED"
+
+
+def state(approval: RouteApproval) -> State:
+    """What has become of one of `with_ends`."""
     if approval.decision:
-        return approval.decision
+        return State(approval.decision)
     if approval.order.status not in ROUTABLE:
-        return "OVERTAKEN"
-    return "EXPIRED" if approval.is_over else "WAITING"  # type: ignore[attr-defined] # annotated by with_ends()
+        return State.OVERTAKEN
+    return State.EXPIRED if approval.is_over else State.WAITING  # type: ignore[attr-defined] # annotated by with_ends()
 
 
 def _open(approval_id: UUID) -> RouteApproval:
@@ -120,7 +128,7 @@ def _open(approval_id: UUID) -> RouteApproval:
     approval = with_ends(RouteApproval.objects.select_for_update(of=("self",))).get(pk=approval_id)
     if approval.decision:
         raise Refused(f"{approval} was {approval.decision} by {approval.decided_by} already")
-    if state(approval) == "EXPIRED":
+    if state(approval) is State.EXPIRED:
         raise Refused(f"{approval} waited until {approval.expires_at:%Y-%m-%d %H:%M} UTC; ask for it again")
     return approval
 

@@ -56,7 +56,7 @@ class HaltSerializer(serializers.ModelSerializer[Halt]):
 
     @extend_schema_field(bool)
     def get_in_force(self, halt: Halt) -> bool:
-        return halts.state(halt, timezone.now()) == "in force"
+        return halts.state(halt, timezone.now()) is halts.State.IN_FORCE
 
 
 class NewHalt(StrictSerializer):

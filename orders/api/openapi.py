@@ -12,6 +12,7 @@ from drf_spectacular.utils import OpenApiResponse
 
 from orders import names
 from orders.api.problems import MEDIA_TYPE
+from orders.lifecycle import Status
 
 JSON = "application/json"
 
@@ -39,7 +40,7 @@ _FIELDS: dict[str, Any] = {
 }
 _STATUS: dict[str, Any] = {
     "orderId": _FIELDS["orderId"],
-    "status": {"type": "string", "enum": ["PLACED", "PENDING_ROUTE", "ROUTED", "EXECUTED", "CANCELED"]},
+    "status": {"type": "string", "enum": Status.values},
     "symbol": _FIELDS["symbol"],
     "side": _FIELDS["side"],
     "quantity": _FIELDS["quantity"],

@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, transaction
@@ -72,13 +73,19 @@ def revoke(token_id: int, *, actor: str, reason: str) -> bool:
     return True
 
 
-def state(token: ApiToken, now: datetime) -> str:
-    """living, expired, revoked, or orphaned: its owner may not log in any more."""
+class State(StrEnum):
+    LIVING = "living"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    ORPHANED = "orphaned"  # its owner may not log in any more
+
+
+def state(token: ApiToken, now: datetime) -> State:
     if token.revoked_at is not None:
-        return "revoked"
+        return State.REVOKED
     if token.expires_at <= now:
-        return "expired"
-    return "living" if token.owner is None or token.owner.is_active else "orphaned"
+        return State.EXPIRED
+    return State.LIVING if token.owner is None or token.owner.is_active else State.ORPHANED
 
 
 def caller(text: str) -> Caller:
@@ -92,7 +99,7 @@ def caller(text: str) -> Caller:
     except ApiToken.DoesNotExist:
         raise Refused("This token is unknown.") from None
     now = datetime.now(UTC)
-    if (found := state(token, now)) != "living":
+    if (found := state(token, now)) is not State.LIVING:
         raise Refused(f"This token is {found}.")
     _note_use(token, now)
     scopes = frozenset(Scope(scope) for scope in token.scopes)

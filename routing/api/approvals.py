@@ -59,11 +59,9 @@ class ApprovalSerializer(serializers.ModelSerializer[RouteApproval]):
         ]
         read_only_fields = fields
 
-    @extend_schema_field(
-        {"type": "string", "enum": ["WAITING", "APPROVED", "DECLINED", "OVERTAKEN", "EXPIRED"]}
-    )
+    @extend_schema_field({"type": "string", "enum": approvals.State.values})
     def get_state(self, approval: RouteApproval) -> str:
-        return approvals.state(approval)
+        return approvals.state(approval).value
 
 
 class ApprovalPages(Pages):

@@ -57,7 +57,7 @@ class RouteApprovalAdmin(OwnPageAdmin):
 
     @admin.display(description="state")
     def state(self, approval: RouteApproval) -> str:
-        return approvals.state(approval).capitalize()
+        return str(approvals.state(approval).label)
 
     def get_urls(self) -> list[URLPattern]:
         decide = self.admin_site.admin_view(require_POST(self.decide))

@@ -26,7 +26,6 @@ class SimulatorCommand(BaseCommand):
     """Needs no database and no broker."""
 
     requires_system_checks = ()
-    requires_migrations_checks = False
 
     def add_server_arguments(self, parser: ArgumentParser, *, port: int, dials: type[Dials]) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")

@@ -24,7 +24,7 @@ class Command(RunbookCommand):
         found = [
             (token, state)
             for token in ApiToken.objects.select_related("owner")
-            if (state := tokens.state(token, now)) == "living" or options["all"]
+            if (state := tokens.state(token, now)) is tokens.State.LIVING or options["all"]
         ]
         if options["json"]:
             self.show_json([_document(token, state) for token, state in found])
