@@ -9,6 +9,7 @@ from django.core.management import call_command
 
 sys.path.insert(0, ".")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "order_entry_project.settings")
+os.environ.setdefault("ORDER_ENTRY__LOGS__LEVEL", "WARNING")  # it tells of each migration
 django.setup()
 
 from django_migration_linter.management.commands.lintmigrations import Command  # noqa: E402 - needs settings

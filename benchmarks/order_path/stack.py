@@ -27,7 +27,6 @@ from order_entry_project.embedded.simulators import port_told
 from tests.ports import free_port
 from tests.servers import rabbitmq, redis
 from tests.servers.binaries import installed
-from tests.servers.redis import await_port
 
 QUEUE, ROUTED = "TRADE.VALIDATED.ORDERS", "TRADE.ROUTED.ORDERS"
 MIGRATED = "migrated"
@@ -194,7 +193,7 @@ def _router(folder: Path) -> Iterator[tuple[Child, int]]:
     configuration.write_text(_NGINX.format(folder=folder, port=port))
     argv = [nginx, "-c", str(configuration), "-p", str(folder), "-e", str(folder / "nginx.log")]
     with Child.running(argv, name="nginx", log=folder / "nginx.out") as child:
-        await_port(port, child, patience=10)
+        child.await_port(port, patience=10)
         yield child, port
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess  # nosec: B404 - each call says what it runs
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -111,6 +113,22 @@ class Child:
         if self.exit_code():
             self.check()
         return self.exit_code() == 0
+
+    def await_port(self, port: int, *, patience: float) -> None:
+        """Until it listens on loopback. Raises `EmbeddedError` if it ends or is silent for `patience` seconds."""
+        until = time.monotonic() + patience
+        while True:
+            self.check()
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                if time.monotonic() > until:
+                    raise EmbeddedError(
+                        f"{self.name} does not listen after {patience:.0f} s; see {self.log}"
+                    ) from None
+                time.sleep(0.05)
+            else:
+                return
 
     def stop(self, patience: float) -> None:
         """End it and what it started: by its signal, after `patience` seconds by SIGKILL."""

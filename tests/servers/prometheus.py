@@ -16,7 +16,6 @@ import yaml
 from order_entry_project.embedded.processes import Child
 from tests.ports import free_port
 from tests.servers.asking import needed
-from tests.servers.redis import await_port
 from tests.waiting import wait_until
 
 
@@ -84,7 +83,7 @@ def running(folder: Path, targets: Mapping[str, str], rules: Path) -> Iterator[P
     ]
     log = folder / "prometheus.log"
     with Child.running(argv, name="Prometheus", log=log, stop=signal.SIGKILL) as child:
-        await_port(port, child, patience=30)
+        child.await_port(port, patience=30)
         made = Prometheus(f"http://127.0.0.1:{port}")
         wait_until(lambda: requests.get(f"{made.url}/-/ready", timeout=5).ok, what="Prometheus is ready")
         yield made

@@ -17,7 +17,6 @@ from pathlib import Path
 from order_entry_project.embedded.processes import Child
 from tests.ports import free_port
 from tests.servers.binaries import installed
-from tests.servers.redis import await_port
 
 # The plugin that speaks AMQP 1.0 on the same port.
 AMQP10 = "[rabbitmq_amqp1_0]."
@@ -103,11 +102,11 @@ def broker(folder: Path, *, more_config: str = "", plugins: str = "[].") -> Iter
     # epmd in the foreground, so that it ends with the run: Erlang would leave one behind as a daemon.
     epmd = [installed("epmd", package="erlang-base"), "-port", str(epmd_port), "-address", "127.0.0.1"]
     with Child.running(epmd, name="epmd", log=home / "epmd.log", stop=signal.SIGKILL) as port_mapper:
-        await_port(epmd_port, port_mapper, patience=10)
+        port_mapper.await_port(epmd_port, patience=10)
         with Child.running(
             [binary], name="RabbitMQ", log=home / "log", env={**os.environ, **env}, stop=signal.SIGKILL
         ) as child:
-            await_port(port, child, patience=60)
+            child.await_port(port, patience=60)
             yield {"port": port, "pid": child.pid, "env": env}
 
 

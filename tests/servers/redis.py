@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,21 +27,5 @@ def server(folder: Path) -> Iterator[dict[str, int]]:
     port = free_port()
     argv = [binary, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
     with Child.running(argv, name="Redis", log=folder / "redis.log", stop=signal.SIGKILL) as child:
-        await_port(port, child, patience=10)
+        child.await_port(port, patience=10)
         yield {"port": port, "pid": child.pid}
-
-
-def await_port(port: int, child: Child, *, patience: float) -> None:
-    until = time.monotonic() + patience
-    while True:
-        child.check()
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > until:
-                raise TimeoutError(
-                    f"{child.name}: no connection after {patience:.0f} s\n{child.log}"
-                ) from None
-            time.sleep(0.05)
-        else:
-            return

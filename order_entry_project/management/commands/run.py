@@ -16,7 +16,7 @@ from rich.status import Status
 from order_entry_project.config import EMBEDDED_DIR, Database, Service
 from order_entry_project.embedded.figures import Figures, count
 from order_entry_project.embedded.files import kept_secret
-from order_entry_project.embedded.processes import Child, EmbeddedError
+from order_entry_project.embedded.processes import EmbeddedError
 from order_entry_project.embedded.signals import stopping_on_signals
 from order_entry_project.embedded.stack import Stack, embedded_stack
 
@@ -64,7 +64,7 @@ def _run(console: Console, *, rate: float, port: int, folder: Path) -> None:
         running.enter_context(stack.service("consume_orders"))
         retrying = ("manage.py", "retry_pending_routes", "--daemon")
         running.enter_context(stack.service("retry_pending_routes", *retrying))
-        _await_port(free, web)
+        web.await_port(free, patience=_PATIENCE)
         console.print(_welcome(free, password, stack), highlight=False, soft_wrap=True)
         trickle = ("manage.py", "publish_sample_orders", "0", "--rate", str(rate))
         running.enter_context(stack.service("publish_sample_orders", *trickle))
@@ -102,22 +102,6 @@ def _free_port(first: int) -> int:
                 continue
             return port
     raise EmbeddedError(f"no port from {first} to {first + 99} is free on {_HOST}")
-
-
-def _await_port(port: int, web: Child) -> None:
-    until = time.monotonic() + _PATIENCE
-    while True:
-        web.check()
-        try:
-            socket.create_connection((_HOST, port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > until:
-                raise EmbeddedError(
-                    f"the API does not listen after {_PATIENCE:.0f} s; see {web.log}"
-                ) from None
-            time.sleep(0.05)
-        else:
-            return
 
 
 def _welcome(port: int, password: str, stack: Stack) -> str:

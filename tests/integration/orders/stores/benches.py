@@ -24,7 +24,6 @@ from orders.stores.redis import RedisStore
 from tests.doubles.aerospike.cluster import Cluster
 from tests.ports import free_port
 from tests.servers.binaries import installed
-from tests.servers.redis import await_port
 
 DAY = 86_400
 
@@ -151,7 +150,7 @@ class PrivateRedis:
         binary = installed("redis-server", package="redis-server")
         argv = [binary, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--dir", self._folder]
         self._child = Child(argv, name="Redis", log=self._folder / "redis.log", stop=signal.SIGKILL)
-        await_port(self.port, self._child, patience=10)
+        self._child.await_port(self.port, patience=10)
 
     def kill(self) -> None:
         if self._child:
