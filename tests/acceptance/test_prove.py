@@ -76,7 +76,7 @@ def test_a_store_of_its_own_tells_no_lies_and_keeps_nothing_of_a_proof(on_rabbit
 
 
 @pytest.mark.long
-def test_it_asks_before_it_touches_servers_that_are_not_this_checkouts(on_rabbitmq, database):
+def test_a_proof_asks_before_it_touches_servers_that_are_not_this_checkouts(on_rabbitmq, database):
     done = prove(on_rabbitmq, "--crash-at", "settle")
     assert done.returncode == 2
     assert "--yes" in done.stderr

@@ -57,7 +57,7 @@ def accepted(order, *, decided_at: datetime, latency: float = 12.5, published: b
     )
 
 
-def test_it_counts_what_waits_and_links_to_it(viewer):
+def test_the_home_page_counts_what_waits_and_links_to_it(viewer):
     parked_order("P-1")
     order_in_book("N-1")
     accepted(routed_order("R-1"), decided_at=datetime.now(UTC) - timedelta(hours=2), published=False)

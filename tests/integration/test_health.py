@@ -166,13 +166,13 @@ class TestHealth:
 
 
 class TestLiveAndReady:
-    def test_live_asks_nobody(self, client, django_assert_num_queries, db):
+    def test_that_it_is_alive_is_said_without_asking_anyone(self, client, django_assert_num_queries, db):
         with django_assert_num_queries(0):
             response = client.get("/health/live")
         assert (response.status_code, response.json()) == (200, {"status": "UP"})
 
     @pytest.mark.parametrize(("up", "code"), [(True, 200), (False, 503)])
-    def test_ready_is_sql_alone(self, client, monkeypatch, up, code):
+    def test_it_is_ready_while_sql_answers(self, client, monkeypatch, up, code):
         monkeypatch.setattr(ReadyView, "health", Health({"sql": Answering(up=up)}))
         response = client.get("/health/ready")
         assert (response.status_code, response.json()) == (code, {"status": "UP" if up else "DOWN"})

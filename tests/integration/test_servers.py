@@ -62,6 +62,6 @@ def test_rabbitmqctl_reaches_the_broker_of_the_run(rabbitmq: Broker):
     assert rabbitmq.ctl("eval", "1 + 1.").strip() == "2"
 
 
-def test_redis_answers(redis_server: Redis):
+def test_the_redis_of_the_run_answers(redis_server: Redis):
     with redis.Redis(port=redis_server.port) as client:
         assert client.ping()

@@ -26,17 +26,17 @@ def says(name):
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_its_examples_are_what_it_says(name):
+def test_the_document_s_examples_are_what_it_says(name):
     for example in MESSAGES[name]["examples"]:
         says(name).validate(example["payload"])
 
 
-def test_its_queues_are_the_configuration_s():
+def test_the_document_s_queues_are_the_configuration_s():
     addresses = {name: channel["address"] for name, channel in DOCUMENT["channels"].items()}
     assert addresses == {"validatedOrders": Mq().consumer_queue, "routedOrders": Mq().producer_queue}
 
 
-def test_its_example_of_a_validated_order_becomes_its_example_of_a_routed_one():
+def test_the_document_s_example_of_a_validated_order_becomes_its_example_of_a_routed_one():
     (arrived,), (left,) = (MESSAGES[name]["examples"] for name in ("validatedOrder", "routedOrder"))
     order = decoded(json.dumps(arrived["payload"]).encode())
     routed = documents.routed_message(
@@ -49,7 +49,7 @@ def test_its_example_of_a_validated_order_becomes_its_example_of_a_routed_one():
 
 
 @pytest.mark.parametrize("key", ["orderId", "symbol", "side", "quantity", "price"])
-def test_what_it_requires_is_required(key):
+def test_what_the_document_requires_is_required(key):
     body = order_body(**{key: ABSENT})
     assert not says("validatedOrder").is_valid(json.loads(body))
     with pytest.raises(InvalidOrder):
@@ -94,7 +94,7 @@ def test_what_is_taken_is_what_it_allows(key, value):
         ("created_at", 1771065045),
     ],
 )
-def test_what_it_forbids_is_refused(key, value):
+def test_what_the_document_forbids_is_refused(key, value):
     body = order_body(**{key: value})
     assert not says("validatedOrder").is_valid(json.loads(body))
     with pytest.raises(InvalidOrder):

@@ -73,7 +73,7 @@ def test_the_role_that_runs_the_service_is_refused(attacked, statement):
         connection.execute(statement.replace("{owner}", roles.owner))
 
 
-def test_it_appends_to_the_record_and_every_event_is_chained_whatever_hash_it_brings(attacked):
+def test_that_role_appends_to_the_record_and_every_event_is_chained_whatever_hash_it_brings(attacked):
     _, connection = attacked
     connection.execute(
         "INSERT INTO audit_entries (actor, action, subject, detail) VALUES ('x', 'a.b', '', '{}')"

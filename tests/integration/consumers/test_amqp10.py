@@ -220,7 +220,7 @@ def test_pages_and_commands_send_over_it(strict: Bench):
     assert send("not-there", numbered(2)) == [RETURNED] * 2
 
 
-def test_its_depth_is_not_told_and_that_is_said(strict: Bench):
+def test_a_depth_over_amqp_1_0_is_not_told_and_that_is_said(strict: Bench):
     with pytest.raises(QueueUnavailable, match=r"it is there, but over AMQP 1\.0 no broker tells"):
         queue_depth(strict.queue)
 

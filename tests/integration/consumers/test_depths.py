@@ -87,7 +87,7 @@ def test_the_depth_of_each_queue_is_told_and_followed(transactional_db, reactor,
     until(reactor, lambda: told(watched) == {QUEUE: 7, "OTHER": 2})
 
 
-def test_it_is_missing_while_it_cannot_be_had_and_comes_back(transactional_db, reactor, watch):
+def test_a_depth_is_missing_while_it_cannot_be_had_and_comes_back(transactional_db, reactor, watch):
     put(3)
     watched = watch(QUEUE)
     until(reactor, lambda: told(watched) == {QUEUE: 3})
@@ -140,7 +140,7 @@ def test_over_amqp_1_0_the_watch_is_never_a_queues_single_active_consumer(
     loop.reactor.close()
 
 
-def test_it_leaves_a_broker_that_turns_out_to_speak_amqp_1_0(monkeypatch, strict_peer, reactor, watch):
+def test_the_watch_leaves_a_broker_that_turns_out_to_speak_amqp_1_0(monkeypatch, strict_peer, reactor, watch):
     url = strict_peer.url.replace("amqp10://", "amqp://")
     configuring(monkeypatch)(broker_url=url)
     strict_peer.ask("declare", queue=QUEUE)

@@ -212,5 +212,5 @@ def test_messages_of_the_embedded_queue_are_not_shown(admin_client):
 
 
 @pytest.mark.parametrize("path", ["/admin/", ORDERS, MESSAGES, "/admin/auth/user/"])
-def test_every_page_opens(admin_client, path):
+def test_a_superuser_is_shown_every_page(admin_client, path):
     assert admin_client.get(path).status_code == 200

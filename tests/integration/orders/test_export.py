@@ -48,7 +48,7 @@ def test_an_order_is_a_line_with_exact_numbers_and_times(operator):
     assert {name: row[name] for name in wanted} == wanted
 
 
-def test_it_has_what_the_list_shows_and_all_that_follows(operator):
+def test_an_export_has_what_the_list_shows_and_all_that_follows(operator):
     for number in range(60):
         order_in_book(f"A-{number:02}")
     parked_order("P-1")

@@ -12,8 +12,6 @@ from order_entry_project.preflight import queues
 from tests.ports import free_port
 from tests.tcp_proxy import TcpProxy
 
-QUORUM = {"x-queue-type": "quorum"}
-
 
 @pytest.fixture
 def at_broker(rabbitmq, configure):

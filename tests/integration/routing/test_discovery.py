@@ -159,7 +159,7 @@ def test_asking_ever_so_often_does_not_flood_the_registry(watch, serve, reactor)
     assert 3 <= len(server.requests) <= 7
 
 
-def test_it_stops_promptly_while_it_rests(watch, serve):
+def test_looking_up_stops_promptly_while_it_rests(watch, serve):
     router = watch(serve(always(ENTRY)).url, interval=3600, least_gap=3600)
     router.until(lambda: router.discovery.current)
     began = time.monotonic()
@@ -168,7 +168,7 @@ def test_it_stops_promptly_while_it_rests(watch, serve):
     assert not router.discovery._thread.is_alive()
 
 
-def test_it_stops_promptly_while_the_registry_hangs_and_says_no_more(watch, serve, reactor):
+def test_looking_up_stops_promptly_while_the_registry_hangs_and_says_no_more(watch, serve, reactor):
     reading = threading.Event()
 
     def script(line):

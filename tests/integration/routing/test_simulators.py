@@ -215,7 +215,7 @@ def test_a_failing_registry_answers_503(simulate):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("command", ["simulate_router", "simulate_registry"])
-def test_it_needs_no_database_and_ends_cleanly_when_told_to(
+def test_a_simulator_needs_no_database_and_ends_cleanly_when_told_to(
     simulate_apart, command, number, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("ORDER_ENTRY__DATABASE__SQL_HOST", "/no/such/folder")

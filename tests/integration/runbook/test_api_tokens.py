@@ -41,14 +41,14 @@ def test_a_token_is_all_that_is_printed_and_opens_the_api(client):
     )
 
 
-def test_machines_get_json():
+def test_what_was_made_can_be_had_as_json():
     answer = create("--scope", "metrics", "--expires", "30d", "--json").json
     assert answer["scopes"] == ["metrics", "read"]
     assert answer["token"].startswith("oe_")
     assert answer["owner"] is None
 
 
-def test_it_can_belong_to_a_user(anna):
+def test_a_token_can_belong_to_a_user(anna):
     assert create("--owner", "anna").code == 0
     assert ApiToken.objects.get().owner == anna
 

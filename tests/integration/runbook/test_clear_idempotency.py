@@ -12,8 +12,6 @@ from orders.stores.port import StoreUnavailable
 from tests import builders
 from tests.runbook import run
 
-REMOVED = {"orderId": "ORD-1", "removed": True}
-
 
 @pytest.fixture
 def entered(each_store):

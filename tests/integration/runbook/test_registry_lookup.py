@@ -25,7 +25,7 @@ def registry():
         yield running
 
 
-def test_it_lists_the_instances_with_weight_and_health_and_who_says_so(asking, registry):
+def test_the_command_lists_the_instances_with_weight_and_health_and_who_says_so(asking, registry):
     asking(kind="consul", endpoint=registry.url)
     answer = run("registry_lookup")
     assert answer.code == 0
@@ -43,7 +43,7 @@ def test_what_is_not_called_is_shown_with_the_reason(asking, configure):
     assert "expected an https:// endpoint" in " ".join(other)
 
 
-def test_it_says_the_same_to_machines(asking, registry):
+def test_the_command_says_the_same_to_machines(asking, registry):
     asking(endpoint=registry.url)
     assert run("registry_lookup", "--json", "risk").json == {
         "registry": {"kind": "http", "where": registry.url},
@@ -54,7 +54,7 @@ def test_it_says_the_same_to_machines(asking, registry):
     }
 
 
-def test_it_tells_an_unknown_service_from_a_registry_that_does_not_answer(asking, registry):
+def test_the_command_tells_an_unknown_service_from_a_registry_that_does_not_answer(asking, registry):
     asking(endpoint=registry.url)
     unknown = run("registry_lookup", "nobody")
     assert (unknown.code, "knows no service 'nobody'" in unknown.errors) == (1, True)

@@ -32,7 +32,7 @@ def test_cpu_is_that_of_a_process_and_of_all_it_started_be_they_ended_or_not(pro
     assert measuring.cpu_seconds(process.pid) == pytest.approx(used, abs=0.05)
 
 
-def test_memory_counts_descendants(process):
+def test_memory_is_that_of_a_process_and_all_it_started(process):
     assert len(measuring.tree(process.pid)) == 2
     assert 45 < measuring.resident_mib(process.pid) < 100
 

@@ -148,7 +148,7 @@ def test_a_content_type_is_text_and_none_where_there_is_none():
         ({"first_acquirer": True, "delivery_count": 1}, True),
     ],
 )
-def test_it_is_redelivered_if_it_was_delivered_before_or_may_have_been(fields, redelivered):
+def test_a_message_is_redelivered_if_it_was_delivered_before_or_may_have_been(fields, redelivered):
     assert received(**fields).redelivered is redelivered
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from consumers.readable import readable
 
 
-def test_text_stays_text():
+def test_a_text_is_shown_as_it_is():
     assert readable('{"symbol": "Zürich"}\n'.encode()) == '{"symbol": "Zürich"}\n'
 
 

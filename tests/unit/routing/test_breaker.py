@@ -16,7 +16,7 @@ def opened(made, *, now=0.0):
     return made
 
 
-def test_it_opens_after_so_many_failures_in_a_row():
+def test_a_breaker_opens_after_so_many_failures_in_a_row():
     made = breaker()
     made.failed(now=0)
     made.failed(now=0)
@@ -67,7 +67,7 @@ def test_calls_that_were_out_when_it_opened_do_not_prolong_it():
 
 
 @given(st.lists(st.sampled_from(["failed", "succeeded", "allows", "wait"]), max_size=60))
-def test_whatever_happens_it_allows_a_call_again_some_time(steps):
+def test_whatever_happens_a_breaker_allows_a_call_again_some_time(steps):
     made, now = breaker(failures=2), 0.0
     for step in steps:
         now += 0.3

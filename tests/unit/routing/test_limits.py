@@ -67,7 +67,7 @@ def test_all_that_is_exceeded_is_said():
     ]
 
 
-def test_they_are_as_configured_and_off_by_default():
+def test_limits_are_as_configured_and_off_by_default():
     assert not Limits(**config.Limits().model_dump()).any
     set_so = config.Limits.model_validate({"max_quantity": 0.1, "max_notional": "1e6", "max_price_move": 5})
     assert Limits(**set_so.model_dump()) == Limits(Decimal("0.1"), Decimal(1_000_000), Decimal(5))

@@ -26,7 +26,9 @@ def secret(file, learned):
 
 
 @pytest.mark.parametrize("written", ["hunter2", "hunter2\n", "hunter2\r\n"])
-def test_it_is_the_text_without_the_line_end_that_editors_add(file, secret, learned, written):
+def test_a_secret_is_the_text_of_its_file_without_the_line_end_that_editors_add(
+    file, secret, learned, written
+):
     file.write_bytes(written.encode())
     assert (secret.current(), learned) == ("hunter2", ["hunter2"])
 
@@ -98,7 +100,7 @@ def test_what_is_no_secret_is_told_by_its_file_and_the_last_one_stays(file, secr
     assert secret.current() == "hunter3"
 
 
-def test_its_name_and_not_its_text_is_shown(file, secret):
+def test_the_name_of_a_file_and_not_its_text_is_shown(file, secret):
     file.write_text("hunter2")
     secret.current()
     assert repr(secret) == f"<the password from {file}>"

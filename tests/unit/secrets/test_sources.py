@@ -161,6 +161,6 @@ def test_what_was_learned_long_ago_is_forgotten_and_the_rest_is_not():
         (lambda: Config(safeguard=Safeguard(mq_api_key="z")), "mq.username: expected the user"),
     ],
 )
-def test_contradictions_are_refused(build, says):
+def test_credentials_that_contradict_each_other_or_lack_something_are_refused(build, says):
     with pytest.raises(ValueError, match=says):
         build()

@@ -240,5 +240,5 @@ class TestDiagnosis:
         assert "http://10.0.0.7:9000" in text
         assert "10.0.0.7 refused" in text
 
-    def test_and_to_nobody_else(self):
+    def test_machines_of_this_network_are_named_to_nobody_else(self):
         assert "10.0.0.7" not in self.routes(bearing("read"))

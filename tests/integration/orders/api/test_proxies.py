@@ -39,7 +39,7 @@ class TestCertificates:
         assert client.post("/order", NEW, content_type="application/json").status_code == 201
         assert OrderEvent.objects.get().actor == "CN=desk-tool,O=Desk"
 
-    def test_and_no_others(self):
+    def test_a_subject_has_no_other_scopes(self):
         assert problem_of(with_certificate("CN=nothing").get("/order"), 403)["scope"] == "read"
 
     @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ class TestConfidentiality:
         assert client.get("/order", headers=credentials).status_code == 200
         assert client.get("/order", headers=credentials, REMOTE_ADDR="::1").status_code == 200
 
-    def test_another_host_does(self, client, credentials):
+    def test_another_host_needs_https(self, client, credentials):
         response = client.get("/order", headers=credentials, REMOTE_ADDR=STRANGER)
         assert "https alone" in problem_of(response, 403)["detail"]
         assert client.get("/order", headers=credentials, REMOTE_ADDR=STRANGER, secure=True).status_code == 200

@@ -107,7 +107,7 @@ class TestBodies:
             problem_of(create(client, note="x" * 65_536), 413)
 
     @pytest.mark.parametrize("method", ["get", "delete", "put"])
-    def test_whatever_the_method(self, client, method):
+    def test_it_is_refused_whatever_the_method(self, client, method):
         response = getattr(client, method)(STATUS, data=b"", CONTENT_LENGTH="70000")
         problem_of(response, 413)
 

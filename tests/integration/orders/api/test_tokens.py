@@ -45,13 +45,13 @@ def test_with_it_the_list_can_be_read():
     assert order["orderId"] == "ORD-20260214-001"
 
 
-def test_what_it_creates_has_its_name_on_record():
+def test_what_a_token_creates_has_its_name_on_record():
     client = bearing("create", name="desk-tool")
     assert client.post("/order", NEW, content_type="application/json").status_code == 201
     assert re.fullmatch(r"desk-tool \(token oe_[A-Za-z0-9_-]{6}\)", OrderEvent.objects.get().actor)
 
 
-def test_it_is_found_by_its_hash_in_one_query():
+def test_a_token_is_found_by_its_hash_in_one_query():
     client = bearing("read")
     with CaptureQueriesContext(connection) as queries:
         client.get("/order")
@@ -62,7 +62,7 @@ def test_it_is_found_by_its_hash_in_one_query():
     assert len(queries) == 2  # the token, the orders
 
 
-def test_its_use_is_noted_once_a_minute():
+def test_the_use_of_a_token_is_noted_once_a_minute():
     row, text = token("read")
     client = Client(headers=bearer(text))
     client.get("/order")

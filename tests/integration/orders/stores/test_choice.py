@@ -49,7 +49,7 @@ def test_each_name_opens_its_store_and_remote_ones_are_shared(remote):
     assert open_store("postgresql", run=run_in_django).name == "postgresql"
 
 
-def test_another_name_is_refused():
+def test_a_store_of_another_name_is_refused():
     with pytest.raises(ImproperlyConfigured, match="'memcached'"):
         open_store("memcached", run=run_in_django)
 
