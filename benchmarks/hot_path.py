@@ -23,6 +23,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from greenlet import greenlet, settrace
+
 _WARM_UP = 2_000  # orders, not counted
 _REST = "event loop, pipeline, dispatcher: what is in nothing below"
 # What is charged to each piece: module, function.
@@ -84,11 +86,24 @@ _PIECES: dict[str, list[tuple[str, str]]] = {
 
 
 class Account:
-    """CPU seconds of this thread by piece: at each moment the innermost one is charged."""
+    """CPU seconds of this thread by piece: at each moment the innermost one is charged.
+
+    A greenlet that waits keeps its pieces, and others are charged meanwhile.
+    """
 
     def __init__(self) -> None:
         self._stack = [_REST]
+        self._stacks: dict[greenlet, list[str]] = {}
         self.clear()
+
+    def switched(self, event: str, greenlets: tuple[greenlet, greenlet]) -> None:
+        """For `greenlet.settrace`."""
+        del event
+        origin, target = greenlets
+        self.charge()
+        if not origin.dead:
+            self._stacks[origin] = self._stack
+        self._stack = self._stacks.pop(target, [_REST])
 
     def clear(self) -> None:
         self.seconds = dict.fromkeys((_REST, *_PIECES), 0.0)
@@ -156,6 +171,7 @@ def work() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "order_entry_project.settings"
     django.setup()
     account = Account()
+    settrace(account.switched)
     for piece, functions in _PIECES.items():
         for module, name in functions:
             path, _, last = name.rpartition(".")

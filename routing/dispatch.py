@@ -126,7 +126,7 @@ class Dispatcher:
     def flush(self) -> None:
         """Write the marks of what is published now; called when there is nothing to settle."""
         if self._published:
-            self._write_soon()
+            self._lane.soon(self._write_marks)
 
     def log_calls(self) -> None:
         """Write the lines of the answers that have come since; SQL is not needed for that."""
@@ -184,7 +184,6 @@ class Dispatcher:
             elif self._screening:
                 self._screen(self._screening)
             self._park()
-            self._write_marks()
         except SqlUnavailable as error:
             self._gate.close(error)
 
@@ -274,8 +273,13 @@ class Dispatcher:
 
     def _write_marks(self) -> None:
         published = self._published[:]
-        if published and not self._calls.in_flight:
+        if not published or self._calls.in_flight or not self._gate.open:
+            return
+        try:
             publications.mark_published(self._sql, published)
+        except SqlUnavailable as error:
+            self._gate.close(error)
+        else:
             del self._published[: len(published)]
 
     def _release(self) -> None:

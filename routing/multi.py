@@ -10,7 +10,8 @@ that the peer has closed since. So each handle keeps a connection of its own, no
 it is known which one is next, and a look at its socket before each transfer costs a microsecond.
 
 Note on sockets: they have an epoll of their own, whose descriptor is all that the reactor watches. What is ready is
-handed over together, and libcurl asked once what has ended.
+handed over together, and libcurl asked once what has ended. libcurl lets go of a socket after each transfer and takes
+it up again with the next one: it stays watched in between, until it has something to say to nobody.
 
 Note on the timer: libcurl sets its one timer anew with each step of each transfer. The reactor's stays where it is
 unless it would come too late; where it comes too early, it is set again.
@@ -47,6 +48,7 @@ class Multi:
         self._on_done = on_done
         self._sockets = select.epoll()
         reactor.add_handler(self._sockets.fileno(), self._on_ready, reactor.READ)
+        self._wanted: dict[int, int] = {}  # events, by the number of a socket in a transfer
         self._looks: dict[int, select.poll] = {}  # by the socket's number
         self._timer: Any = None
         self._timer_at = 0.0  # monotonic, as the next
@@ -92,10 +94,9 @@ class Multi:
     def _watch(self, interest: int, fd: int, _multi: object, _data: object) -> None:
         # At once: after libcurl has returned, `fd` may be the number of another socket.
         if interest == pycurl.POLL_REMOVE:
-            with suppress(OSError):  # one that is closed has left by itself
-                self._sockets.unregister(fd)
+            self._wanted.pop(fd, None)
             return
-        events = _EVENTS[interest]
+        self._wanted[fd] = events = _EVENTS[interest]
         try:
             self._sockets.modify(fd, events)
         except FileNotFoundError:
@@ -130,6 +131,10 @@ class Multi:
 
     def _on_ready(self, _fd: int, _events: int) -> None:
         for fd, events in self._sockets.poll(0):
+            if fd not in self._wanted:
+                with suppress(OSError):  # one that is closed has left by itself
+                    self._sockets.unregister(fd)
+                continue
             ready = 0
             if events & select.EPOLLIN:
                 ready |= pycurl.CSELECT_IN
