@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 WIDTH, HEIGHT = 600, 120
 _GAP = 0.15  # of a bar's place
@@ -45,6 +46,8 @@ class Chart:
     first: str
     last: str
     gaps: int
+    width: ClassVar = WIDTH
+    height: ClassVar = HEIGHT
 
     @property
     def is_empty(self) -> bool:

@@ -27,7 +27,7 @@ from order_entry_project.console.workers import Workers
 # However many look, the book is asked this often by this process, seconds.
 _FRESH = 3.0
 _RECENT = 5  # minutes
-_STORES = {"aerospike": "cache", "service_registry": "service registry", "mq": "queue", "sql": "SQL"}
+_COMPONENTS = {"service_registry": "service registry", "mq": "queue", "sql": "SQL"}
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,8 @@ class Home:
     @property
     def shown_components(self) -> list[tuple[str, bool]]:
         """With the words people use; the spec's "aerospike" is whatever store is configured."""
-        store = settings.CONFIG.cache_store
-        return [
-            (f"cache ({store})" if n == "aerospike" else _STORES[n], up) for n, up in self.components.items()
-        ]
+        words = _COMPONENTS | {"aerospike": f"cache ({settings.CONFIG.cache_store})"}
+        return [(words[name], up) for name, up in self.components.items()]
 
 
 class Kept:
@@ -134,11 +132,11 @@ def fragment(request: HttpRequest) -> HttpResponse:
 
 
 def figures(request: HttpRequest) -> dict[str, Any]:
-    """For the template: `home`, or `failure`; nothing for those who may not see orders."""
+    """For the template: `home` and how many minutes are `recent`, or `failure`; nothing for who may not see orders."""
     if not request.user.has_perm("orders.view_order"):
         return {}
     try:
-        return {"home": _kept.home()}
+        return {"home": _kept.home(), "recent": _RECENT}
     except (OperationalError, InterfaceError):
         return {"failure": "The order book (SQL) does not answer."}
 
