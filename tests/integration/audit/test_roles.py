@@ -12,7 +12,7 @@ from order_entry_project import roles as made_by
 from order_entry_project.preflight import audit
 from order_entry_project.secrets.fixed import Fixed
 from orders.credentials import Login
-from tests.integration.preflight.conftest import book, check  # noqa: F401 - fixtures
+from tests.integration.preflight.conftest import check  # noqa: F401 - a fixture
 from tests.runbook import run
 from tests.servers.postgres import fresh_database
 from tests.servers.roles import two_roles

@@ -189,13 +189,3 @@ def test_a_host_that_takes_no_connection_does_not_hold_up_a_stop(amqp: Bench):
         amqp.loop.turn_for(0.2)
         consumer.stop()
         assert consumer.ups == 0
-
-
-def test_an_error_in_a_listener_ends_the_loop_loudly(amqp: Bench):
-    consumer = amqp.consumer()
-    consumer.on_delivery = lambda delivery: 1 / 0
-    amqp.put(b"{}")
-    with pytest.raises(ZeroDivisionError):
-        amqp.loop.until(lambda: False)
-    # The loop keeps its error for whoever runs it again.
-    amqp.loop.reactor._failure = None

@@ -184,16 +184,6 @@ def test_a_broker_that_answers_no_message_is_left_and_found_again(strict: Bench,
     strict.loop.until(lambda: publisher.ups == 2)
 
 
-def test_an_error_in_a_listener_ends_the_loop_loudly(strict: Bench):
-    consumer = strict.consumer()
-    consumer.on_delivery = lambda delivery: 1 / 0
-    strict.put(b"{}")
-    with pytest.raises(ZeroDivisionError):
-        strict.loop.until(lambda: False)
-    # The loop keeps its error for whoever runs it again.
-    strict.loop.reactor._failure = None
-
-
 @pytest.mark.parametrize("scheme", ["amqp", "amqp10"])
 def test_health_and_preflight_look_at_it_in_its_own_protocol(
     strict: Bench, strict_peer: StrictPeer, scheme: str

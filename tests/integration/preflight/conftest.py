@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from django.db import connections
 
 from order_entry_project.preflight.finding import Finding, Level
 from order_entry_project.preflight.run import Check, run
-from tests.servers.postgres import Database
 
 
 class Found:
@@ -53,12 +49,3 @@ def check(django_db_blocker):
             return Found([finding for _, finding in run(made, limit=limit)])
 
     return perform
-
-
-@pytest.fixture
-def book(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """The test's own database, where Django's connections go to, too."""
-    here = connections["default"].settings_dict
-    monkeypatch.setitem(here, "HOST", database.host)
-    monkeypatch.setitem(here, "NAME", database.name)
-    return database

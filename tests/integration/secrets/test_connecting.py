@@ -28,16 +28,8 @@ FIRST, SECOND = "first-canary-1", "second-canary-2"
 
 
 @pytest.fixture
-def here(database, monkeypatch):
-    """Django's connection leads to the test's own database."""
-    monkeypatch.setitem(connections["default"].settings_dict, "HOST", database.host)
-    monkeypatch.setitem(connections["default"].settings_dict, "NAME", database.name)
-    return database
-
-
-@pytest.fixture
-def role(here):
-    with here.role(FIRST) as made:
+def role(book):
+    with book.role(FIRST) as made:
         yield made
 
 
@@ -135,7 +127,7 @@ def test_threads_that_are_refused_together_ask_once(account, role, safeguard):
     assert len(safeguard.asked) == 2
 
 
-def test_nothing_is_asked_for_where_no_password_was_at_fault(here, sql, safeguard, account, monkeypatch):
+def test_nothing_is_asked_for_where_no_password_was_at_fault(book, sql, safeguard, account, monkeypatch):
     monkeypatch.setitem(connections["default"].settings_dict, "HOST", "/nowhere")
     for _ in range(5):
         with pytest.raises(SqlUnavailable):
@@ -143,7 +135,7 @@ def test_nothing_is_asked_for_where_no_password_was_at_fault(here, sql, safeguar
     assert len(safeguard.asked) == 1
 
 
-def test_a_configured_password_is_used_and_refused_as_it_is(here, role, use, sql, caplog):
+def test_a_configured_password_is_used_and_refused_as_it_is(book, role, use, sql, caplog):
     use(Fixed(Login(role.name, "wrong")))
     with pytest.raises(SqlUnavailable, match="password authentication failed") as refused:
         sql.run("SELECT 1", {})
@@ -154,7 +146,7 @@ def test_a_configured_password_is_used_and_refused_as_it_is(here, role, use, sql
 
 
 def test_a_password_file_that_kubernetes_exchanges_is_used_at_the_next_connection(
-    here, role, use, sql, tmp_path
+    book, role, use, sql, tmp_path
 ):
     file = tmp_path / "password"
     file.write_text(FIRST + "\n")
@@ -169,7 +161,7 @@ def test_a_password_file_that_kubernetes_exchanges_is_used_at_the_next_connectio
     assert sql.run("SELECT current_user::text", {}) == [(role.name,)]
 
 
-def test_without_any_credentials_each_side_says_so(here, use, sql):
+def test_without_any_credentials_each_side_says_so(book, use, sql):
     """Nobody is there who could be asked."""
     vault = Safeguard(host="localhost:1", client_cert="/nowhere.pem", sql_api_key="x", timeout=1)
     database = Database(credentials_source="safeguard", sql_user="x")

@@ -89,3 +89,13 @@ def test_a_broker_that_falls_silent_does_not_hold_up_a_stop(bench: Bench):
     publisher.stop()
     assert time.monotonic() - began < 6
     assert publisher.outcomes == [(0, NACKED)]
+
+
+def test_an_error_in_a_listener_ends_the_loop_loudly(bench: Bench):
+    consumer = bench.consumer()
+    consumer.on_delivery = lambda delivery: 1 / 0
+    bench.put(b"{}")
+    with pytest.raises(ZeroDivisionError):
+        bench.loop.until(lambda: False)
+    # The loop keeps its error for whoever runs it again.
+    bench.loop.reactor._failure = None
