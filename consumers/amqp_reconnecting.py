@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pika
 
-from routing.backoff import delay
+from orders.backoff import delay
 from routing.reactor import Reactor
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ import psycopg
 
 from consumers.postgres_session import Row, Session, row_of
 from consumers.transport import Delivery, Listener, Message, Outcome
-from routing.backoff import delay
+from orders.backoff import delay
 from routing.reactor import Reactor
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter
 
-from routing import backoff
+from orders import backoff
 
 if TYPE_CHECKING:
     from consumers.snapshots import Snapshots

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from routing import backoff
+from orders import backoff
 
 
 class State(Enum):

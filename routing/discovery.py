@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from routing.backoff import delay
+from orders.backoff import delay
 from routing.reactor import Reactor
 from routing.registry import Registry, RegistryUnavailable, Service
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from routing import backoff
+from orders import backoff
 from routing.models import Outcome
 
 if TYPE_CHECKING:

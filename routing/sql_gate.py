@@ -8,8 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from orders import backoff
 from orders.sql import SqlUnavailable
-from routing import backoff
 
 if TYPE_CHECKING:
     from routing.lane import Lane

@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from orders import backoff
 from orders.credentials import CredentialsUnavailable
-from routing import backoff
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

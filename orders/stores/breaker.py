@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from typing import Literal, TypeVar
 
 from prometheus_client import Histogram
 
+from orders import backoff
 from orders.metrics import aerospike_write_latency_ms, store_breaker_open, store_errors, store_read_latency_ms
 from orders.stores.port import Read, Record, RecordsRefused, Store, StoreUnavailable
 
@@ -25,9 +25,8 @@ _COMPLAINT_INTERVAL = 60.0
 class Breaker:
     """A store that is left alone after a failure: for `first_rest` seconds, doubled up to `longest_rest`.
 
-    Each rest is drawn from its upper half, so that many processes do not come back in step. After it one call
-    goes through to see, the others fail at once. It is here that failures are logged: once per change of
-    state. With `first_rest` 0 it only does that. Safe to share among threads.
+    After a rest one call goes through to see, the others fail at once. It is here that failures are logged: once per
+    change of state. With `first_rest` 0 it only does that. Safe to share among threads.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class Breaker:
         self._clock = clock
         self._lock = threading.Lock()
         self._failure: StoreUnavailable | None = None
-        self._rest = first_rest
+        self._failures = 0  # one after the other
         self._retry_at = 0.0
         self._complained_at = -_COMPLAINT_INTERVAL
         self._errors = store_errors.labels(store.name)
@@ -99,7 +98,7 @@ class Breaker:
             if now < self._retry_at:
                 raise StoreUnavailable(f"left alone for now: {self._failure}")
             # One probe at a time; should it end in neither way, another one follows.
-            self._retry_at = now + self._drawn_rest()
+            self._retry_at = now + self._rest()
             return True
 
     def _failed(self, failure: StoreUnavailable, *, probing: bool) -> None:
@@ -108,11 +107,10 @@ class Breaker:
                 return  # It was under way when another one failed.
             if self._failure is None:
                 logger.warning("the %s store is down, SQL serves meanwhile: %s", self.name, failure)
-            else:
-                self._rest = min(self._rest * 2, self._longest_rest)
+            self._failures += 1
             self._failure = failure
-            self._open.set(self._rest > 0)
-            self._retry_at = self._clock() + self._drawn_rest()
+            self._open.set(self._first_rest > 0)
+            self._retry_at = self._clock() + self._rest()
 
     def _answered(self, *, probing: bool) -> None:
         if not probing:
@@ -120,7 +118,7 @@ class Breaker:
         with self._lock:
             self._failure = None
             self._open.set(0)
-            self._rest = self._first_rest
+            self._failures = 0
         logger.warning("the %s store is up again", self.name)
 
     def _complain(self, refusal: RecordsRefused) -> None:
@@ -131,8 +129,8 @@ class Breaker:
             self._complained_at = now
         logger.warning("the %s store refuses records: %s", self.name, refusal)
 
-    def _drawn_rest(self) -> float:
-        return self._rest * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards no secret
+    def _rest(self) -> float:
+        return backoff.delay(self._failures, base=self._first_rest, cap=self._longest_rest)
 
 
 def _timed(latency: Histogram, call: Callable[[], _Result]) -> _Result:

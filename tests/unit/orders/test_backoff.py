@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.backoff import delay
+from orders.backoff import delay
 
 attempts = st.integers(min_value=1, max_value=10**9)
 seconds = st.floats(min_value=0.001, max_value=3600)
