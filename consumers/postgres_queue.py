@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from consumers.postgres_session import Row, Session, row_of
-from consumers.transport import Delivery, Listener, Message, Outcome
+from consumers.transport import Delivery, Listener, Message, OnDepth, OnOutcome, Outcome
 from orders.backoff import delay
 from routing.reactor import Reactor
 
@@ -56,8 +56,8 @@ class PostgresQueue:
         self._more = False  # there may be messages to take
         self._held: set[int] = set()
         self._acked: list[int] = []
-        self._outgoing: deque[tuple[Row, int, Callable[[int, Outcome], None]]] = deque()
-        self._asked: list[Callable[[int | None], None]] = []
+        self._outgoing: deque[tuple[Row, int, OnOutcome]] = deque()
+        self._asked: list[OnDepth] = []
 
     def start(self, listener: Listener) -> None:
         self._listener = listener
@@ -70,7 +70,7 @@ class PostgresQueue:
                 self._acked.append(delivery.tag)
         self._call_turn()
 
-    def publish(self, messages: Sequence[Message], on_outcome: Callable[[int, Outcome], None]) -> None:
+    def publish(self, messages: Sequence[Message], on_outcome: OnOutcome) -> None:
         if self._publish is None:
             raise RuntimeError("this transport was made without a queue to publish to")
         for index, message in enumerate(messages):
@@ -89,7 +89,7 @@ class PostgresQueue:
         self._more = True
         self._call_turn()
 
-    def depth(self, on_depth: Callable[[int | None], None]) -> None:
+    def depth(self, on_depth: OnDepth) -> None:
         if self._consume is None:
             raise RuntimeError("this transport was made without a queue to consume from")
         self._asked.append(on_depth)
@@ -187,7 +187,7 @@ class PostgresQueue:
 
     def _send(self) -> None:
         """Publish what one statement holds; the rest has its own turn, so that others have theirs."""
-        batch: list[tuple[Row, int, Callable[[int, Outcome], None]]] = []
+        batch: list[tuple[Row, int, OnOutcome]] = []
         size = 0
         while self._outgoing and len(batch) < _STATEMENT_ROWS and size < _STATEMENT_BYTES:
             batch.append(self._outgoing.popleft())

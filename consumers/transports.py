@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from django.conf import settings
-from django.db import connections
 
 from consumers.amqp_making import amqp_transport
 from consumers.membership import Membership
 from consumers.offsets import StreamPosition
 from consumers.partitioned import PartitionedTransport
 from consumers.postgres_queue import PostgresQueue
-from orders.connecting import Connection
+from orders.connecting import bounded
 
 if TYPE_CHECKING:
     from consumers.offsets import Offsets
@@ -87,19 +86,10 @@ def _embedded(reactor: Reactor, source: str | None, target: str | None) -> Trans
 
 
 def _connect() -> psycopg.Connection[Any]:
-    """As Django would now: credentials may have changed since the last connection."""
-    parameters = connections["default"].get_connection_params()
-    parameters.pop("context")
-    milliseconds = _PATIENCE * 1000
-    parameters |= {
-        "autocommit": True,
-        "cursor_factory": psycopg.Cursor,
-        "application_name": f"{settings.CONFIG.service.name} queue",
-        "connect_timeout": _PATIENCE,
-        "tcp_user_timeout": milliseconds,
+    return bounded(
+        _PATIENCE,
         # The server, too, learns soon that a consumer's machine is gone: its messages wait for that.
-        "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
-        "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
-        "patience": _PATIENCE,
-    }
-    return Connection.connect(**parameters)
+        options="-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+        application_name=f"{settings.CONFIG.service.name} queue",
+        context=None,  # psycopg's own types, not Django's
+    )

@@ -6,6 +6,7 @@ from typing import Any, Protocol, Self
 
 import psycopg
 from django.conf import settings
+from django.db import connections
 from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
 
@@ -75,6 +76,27 @@ class Connection(psycopg.Connection[Any]):
             # Whoever closes or rolls back would wait as long again.
             self.pgconn.finish()
             raise psycopg.OperationalError(f"the server gave no answer within {self.patience:g} s") from None
+
+
+def bounded(patience: float, *, options: str = "", **others: Any) -> Connection:
+    """A new connection to the book, as Django would make it now: credentials may have changed since the last one.
+
+    It commits each statement by itself; neither side waits longer than `patience` seconds, for a lock either.
+    `options`: further ones of the server's; `others`: further ones of psycopg's.
+    """
+    milliseconds = round(patience * 1000)
+    parameters = {
+        **connections["default"].get_connection_params(),
+        "autocommit": True,
+        "cursor_factory": psycopg.Cursor,
+        # libpq waits at least two seconds.
+        "connect_timeout": max(2, round(patience)),
+        "tcp_user_timeout": milliseconds,
+        "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} {options}",
+        "patience": patience,
+        **others,
+    }
+    return Connection.connect(**parameters)
 
 
 def _renewed(error: psycopg.OperationalError, parameters: dict[str, Any], patience: float) -> Login | None:

@@ -19,10 +19,9 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-from django.db import connections
 
 from orders.array_parameters import ArrayDumper
-from orders.connecting import Connection, Waiter
+from orders.connecting import Waiter, bounded
 from orders.metrics import sql_latency_ms, sql_write_errors
 
 # What the same statement may survive when it is sent again later: connection, credentials, rollback, resources,
@@ -99,19 +98,7 @@ class Sql:
         return self._connection
 
     def _connect(self) -> psycopg.Connection[Any]:
-        milliseconds = round(self._patience * 1000)
-        parameters = {
-            **connections["default"].get_connection_params(),
-            "autocommit": True,
-            "prepare_threshold": 0,
-            "cursor_factory": psycopg.Cursor,
-            # libpq waits at least two seconds.
-            "connect_timeout": max(2, round(self._patience)),
-            "tcp_user_timeout": milliseconds,
-            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
-            "patience": self._patience,
-        }
-        connection = Connection.connect(**parameters)
+        connection = bounded(self._patience, prepare_threshold=0)
         connection.adapters.register_dumper(list, ArrayDumper)
         connection.waiter = self.waiter
         return connection
