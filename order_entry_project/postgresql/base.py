@@ -12,23 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.db.backends.postgresql import base
 from psycopg import IsolationLevel, OperationalError
-from psycopg_pool import ConnectionPool, TooManyRequests
+from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from order_entry_project.postgresql import failures
 from order_entry_project.postgresql.client import DatabaseClient
+from order_entry_project.postgresql.pool_source import ANY_NUMBER, PoolSource
+from order_entry_project.postgresql.times import with_quick_times
 from orders.connecting import Connection
 from orders.credentials import CredentialsUnavailable, Login
-
-# Seconds that a connection of the pool has to show that its server is there.
-_SOON = 2.0
-
-
-def _answers_soon(connection: Connection) -> None:
-    patience, connection.patience = connection.patience, _SOON
-    try:
-        ConnectionPool.check_connection(connection)
-    finally:
-        connection.patience = patience
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -45,11 +36,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
     @property
     def pool(self) -> ConnectionPool[Any] | None:
         pool: ConnectionPool[Any] | None = super().pool
-        if pool is not None and pool.connection_class is not Connection:
+        if pool is not None and not isinstance(pool.connection_class, PoolSource):
             pool.kwargs = lambda: {**self.get_connection_params(), "autocommit": True}
-            pool.connection_class = Connection
+            source = PoolSource(
+                pool, few=self.settings_dict["OPTIONS"]["pool"].get("max_waiting", ANY_NUMBER)
+            )
+            pool.connection_class = source  # type: ignore[assignment] # it is asked to connect, and nothing else
             # Django gives it psycopg's own, which waits as long as any statement may take.
-            pool._check = _answers_soon  # noqa: SLF001 - Django leaves no other way
+            pool._check = source.check  # noqa: SLF001 - Django leaves no other way
         return pool
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -58,7 +52,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             login = settings.CREDENTIALS.sql.current()
         except CredentialsUnavailable as error:
             raise OperationalError(f"no credentials: {error}") from None
-        return super().get_connection_params() | {"user": login.user, "password": login.password}
+        parameters: dict[str, Any] = super().get_connection_params()
+        parameters["context"] = with_quick_times(parameters["context"])
+        return parameters | {"user": login.user, "password": login.password}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         with failures.reported("connect"):
@@ -68,6 +64,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return Connection.connect(**conn_params)
 
     def _of_pool(self, pool: ConnectionPool[Any], conn_params: dict[str, Any]) -> Any:
+        source: Any = pool.connection_class
+        try:
+            connection = self._in_turn(pool, conn_params)
+        except PoolTimeout:
+            source.failed()
+            raise
+        source.served()
+        return connection
+
+    def _in_turn(self, pool: ConnectionPool[Any], conn_params: dict[str, Any]) -> Any:
         """Those who gave up waiting stay in the pool's queue until it has a connection again.
 
         When it has given up connecting, nobody tries any more while they fill the queue: so they are removed.

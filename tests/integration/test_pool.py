@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from django.db import OperationalError, connections
+from psycopg_pool import PoolTimeout, TooManyRequests
 
 from order_entry_project.postgresql.base import DatabaseWrapper
 from tests.tcp_proxy import TcpProxy
@@ -24,16 +27,38 @@ def line():
 
 
 @pytest.fixture
-def pooled(line, monkeypatch):
-    monkeypatch.setattr(DatabaseWrapper, "_let_in", {})
-    settings = copy.deepcopy(connections["default"].settings_dict)
+def asked_for(line):
+    """What the pool is made of."""
+    asked_for = copy.deepcopy(connections["default"].settings_dict)
     pool = {"min_size": 0, "max_size": 2, "timeout": 0.3, "max_waiting": 2, "reconnect_timeout": 0.3}
-    settings |= {"HOST": "127.0.0.1", "PORT": line.port}
-    settings["OPTIONS"] = {**settings["OPTIONS"], "pool": pool}
-    made = DatabaseWrapper(settings)
+    asked_for |= {"HOST": "127.0.0.1", "PORT": line.port}
+    asked_for["OPTIONS"] = {**asked_for["OPTIONS"], "pool": pool}
+    return asked_for
+
+
+@pytest.fixture
+def pooled(asked_for, monkeypatch):
+    monkeypatch.setattr(DatabaseWrapper, "_let_in", {})
+    made = DatabaseWrapper(asked_for)
     yield made
     made.close()
     made.close_pool()
+
+
+def at_once(number, asked_for):
+    """What becomes of so many who ask at the same time, each in a thread of its own: 1, or why not."""
+    barrier = Barrier(number)
+
+    def one():
+        wrapper = DatabaseWrapper(asked_for)
+        barrier.wait()
+        try:
+            return ask(wrapper)
+        except OperationalError as error:
+            return type(error.__cause__)
+
+    with ThreadPoolExecutor(number) as threads:
+        return [asked.result() for asked in [threads.submit(one) for _ in range(number)]]
 
 
 def ask(wrapper):
@@ -53,3 +78,28 @@ def test_whoever_asks_after_an_outage_is_answered_though_many_gave_up_in_it(line
             ask(pooled)
     line.accept()
     assert ask(pooled) == 1
+
+
+def test_as_many_as_come_at_once_after_a_start_are_answered_however_few_may_wait(pooled, asked_for):
+    asked_for["OPTIONS"]["pool"]["timeout"] = 10
+    assert at_once(12, asked_for) == [1] * 12
+
+
+def test_while_sql_is_away_few_wait_for_it_and_the_others_are_told_so_at_once(line, pooled, asked_for):
+    asked_for["OPTIONS"]["pool"]["timeout"] = 0.8
+    line.refuse()
+    with pytest.raises(OperationalError):
+        ask(pooled)
+    waited = at_once(8, asked_for)
+    assert waited.count(PoolTimeout) == 2
+    assert waited.count(TooManyRequests) == 6
+
+
+def test_once_sql_is_back_any_number_may_wait_again(line, pooled, asked_for):
+    line.refuse()
+    with pytest.raises(OperationalError):
+        ask(pooled)
+    line.accept()
+    assert ask(pooled) == 1
+    pooled.pool.timeout = 10
+    assert at_once(12, asked_for) == [1] * 12
