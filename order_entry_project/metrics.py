@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from consumers import instance
+from order_entry_project import request_metrics
 
 # However many scrape, the book is asked this often, seconds.
 _FRESH = 5.0
@@ -92,6 +93,7 @@ _book = Book()
 
 def exposition() -> bytes:
     """All processes of this web instance as one, in Prometheus' text format."""
+    request_metrics.write()
     registry: CollectorRegistry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()

@@ -49,7 +49,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "order_entry_project.request_metrics.WholeRequests",
     "order_entry_project.browser_policy.BrowserPolicy",
     # Before anything believes where a request comes from.
     "orders.api.proxies.TrustedProxies",
@@ -106,7 +106,7 @@ WEB_DATABASE_OPTIONS = {
         "max_size": CONFIG.database.pool_size,
         # A page says that SQL is away before anyone takes it for hung.
         "timeout": min(CONFIG.database.connection_timeout, 2.0),
-        # Fewer than the threads of gunicorn.conf.py: without SQL the others still say so at once.
+        # Fewer than the threads of gunicorn.conf.py: while SQL is away the others still say so at once.
         "max_waiting": 5,
         # Seconds until a lost connection is given up and the next request tries anew: the pause between two
         # attempts doubles, and would in the end be as long as the outage was.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import model_validator
 from pydantic_settings import (
@@ -40,6 +40,9 @@ class Config(BaseSettings):
         env_parse_none_str="null",
         validate_default=True,
     )
+
+    # Django's settings ask whatever they hold for this, at each look; pydantic takes long to say that it is not there.
+    _mask_wrapped: ClassVar[bool] = True
 
     service: Service = Service()
     mq: Mq = Mq()

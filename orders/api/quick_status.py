@@ -66,7 +66,7 @@ def _takes_json(request: HttpRequest) -> bool:
 
 def _answer(request: HttpRequest, order_id: str, document: str) -> HttpResponse:
     request.resolver_match = _match(order_id)
-    response = HttpResponse(document, content_type=_JSON, headers=_HEADERS)
+    response = HttpResponse(document, content_type=_JSON, charset="utf-8", headers=_HEADERS)
     response["Expires"] = http_date()
     response["Content-Length"] = str(len(response.content))
     return response
