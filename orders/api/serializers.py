@@ -14,6 +14,9 @@ from orders.lifecycle import Status
 from orders.models import Order, OrderEvent
 from orders.names import LONGEST_COUNTERPARTY, LONGEST_SYMBOL
 
+# The columns that an order is shown by.
+SHOWN = ("order_id", *documents.LISTED, "version", "created_at", "routed_at", "updated_at")
+
 
 class OrderSerializer(serializers.ModelSerializer[Order]):
     orderId = serializers.CharField(source="order_id")  # noqa: N815 - the spec's name
@@ -27,11 +30,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         model = Order
         fields: ClassVar = [
             "orderId",
-            *documents.LISTED,
-            "version",
-            "created_at",
-            "routed_at",
-            "updated_at",
+            *SHOWN[1:],
         ]
         read_only_fields = fields
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from orders.models import Order
 from tests.book_rows import CREATED_AT, order_in_book, parked_order, routed_order
@@ -35,6 +37,15 @@ def test_numbers_and_times_of_a_list_are_in_the_spec_s_form(as_reader):
     text = as_reader.get("/order").content.decode()
     assert '"quantity":0.5,"price":145.50,' in text
     assert '"created_at":"2026-02-14T10:30:45Z","routed_at":"2026-02-14T10:30:48Z"' in text
+
+
+def test_a_page_is_one_query_for_the_columns_that_it_shows(as_reader):
+    routed_order("OLD")
+    with CaptureQueriesContext(connection) as asked:
+        assert len(as_reader.get("/order").json()["results"]) == 1
+    (query,) = (each["sql"] for each in asked if ' FROM "orders"' in each["sql"])
+    assert '"orders"."review_reason"' in query
+    assert not [column for column in ("extra", "digest", "claim", "message_id") if column in query]
 
 
 def test_an_empty_book_is_an_empty_page(as_reader):
