@@ -4,6 +4,9 @@ gunicorn hands a connection to a thread when its first byte is there, and then w
 many dripping clients as there are threads would stop the service. Here a whole request, headers and body, must
 arrive within `api.read_timeout` of its beginning, or its connection counts as lost. A proxy that reads requests
 before it passes them on makes this moot, but is not always there.
+
+And the processes share connections evenly: of those that come together, gunicorn lets whichever process is awake
+take all, and a connection that is kept stays where it is. The other process, and its core, then have nothing to do.
 """
 
 from __future__ import annotations
@@ -15,6 +18,10 @@ from typing import Any
 from django.conf import settings
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+# Seconds: for each connection that a process has, and at most.
+_LEFT_TO_OTHERS = 20e-6
+_LONGEST_LEFT = 500e-6
 
 
 class _Unreader(SocketUnreader):  # type: ignore[misc] # gunicorn has no types
@@ -52,6 +59,12 @@ class _Connection(TConn):  # type: ignore[misc] # gunicorn has no types
 
 
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
+    def accept(self, listener: Any) -> None:
+        """The more connections this process has, the longer it leaves another one to those that have fewer."""
+        if self.cfg.workers > 1:
+            time.sleep(min(_LEFT_TO_OTHERS * self.nr_conns, _LONGEST_LEFT))
+        super().accept(listener)
+
     def enqueue_req(self, conn: Any) -> None:
         # gunicorn makes the object itself, between accept() and here, and asks nobody of which class.
         conn.__class__ = _Connection
