@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
@@ -28,6 +31,7 @@ hypothesis.settings.register_profile("everyday", max_examples=40)
 hypothesis.settings.load_profile("everyday")
 
 _CONFIG = settings.CONFIG
+_BEFORE = pytest.StashKey[dict[str, Any]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,13 +46,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "tests/chaos/" not in item.nodeid)
 
 
+def _shared() -> dict[str, Any]:
+    """What all tests of a process share: each module leaves it as it was."""
+    loggers = [None, *settings.LOGGING["loggers"]]
+    return {
+        "settings.CONFIG": id(settings.CONFIG),
+        "os.environ": {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        "signal handlers": [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)],
+        "levels of loggers": {name: logging.getLogger(name).level for name in loggers},
+    }
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    session.config.stash[_BEFORE] = _shared()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Of a module that leaves another configuration behind, it is this one that fails, not a later one."""
+    """Of a module that leaves something of that behind, it is this one that fails, not a later one."""
     done = yield
     if nextitem is None or nextitem.path != item.path:
-        left, settings.CONFIG = settings.CONFIG, _CONFIG
-        assert left is _CONFIG, "settings.CONFIG is not what it was before the tests of this module"
+        before, after = item.config.stash[_BEFORE], _shared()
+        settings.CONFIG = _CONFIG
+        item.config.stash[_BEFORE] = _shared()
+        changed = [name for name, value in before.items() if after[name] != value]
+        assert changed == [], "not what they were before the tests of this module"
     return done
 
 
