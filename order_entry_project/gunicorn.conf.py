@@ -13,10 +13,11 @@ _config = load()
 
 wsgi_app = "order_entry_project.wsgi"
 bind = f"{_config.bind}:{_config.service.port}"
-# A thread waits for SQL most of its time; a process computes on one core. WEB_CONCURRENCY sets the processes.
+# A process computes on one core, a thread is for a request that waits: docs/performance.md has them measured.
+# WEB_CONCURRENCY sets the processes.
 worker_class = "order_entry_project.web_worker.Worker"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = 8  # settings.WEB_DATABASE_OPTIONS lets fewer than that wait for SQL
+threads = 8  # settings.WEB_DATABASE_OPTIONS lets fewer than that wait for SQL that is away
 keepalive = 75  # seconds; longer than a proxy keeps a connection, so that the proxy ends it
 graceful_timeout = round(_config.service.drain_timeout)
 timeout = 60
@@ -45,6 +46,12 @@ def on_starting(server: Any) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "order_entry_project.settings")
     django.setup()
     call_command("check")
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """A process that ends leaves the folder to the others: it inherits what removes it at the end."""
+    del server, worker
+    _metrics._finalizer.detach()  # noqa: SLF001 - until Python 3.12 can be told so
 
 
 def post_worker_init(worker: Any) -> None:

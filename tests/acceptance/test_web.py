@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -214,3 +215,16 @@ def test_without_sql_it_says_so_stays_alive_and_comes_back(database, tmp_path):
             line.accept()
             awaited(lambda: requests.get(f"{url}/order/NONE", timeout=10).status_code == 404, patience=15)
             awaited(lambda: requests.get(f"{url}/health/ready", timeout=5).ok, patience=15)
+
+
+@pytest.mark.long
+def test_a_process_that_ends_is_replaced_and_its_requests_stay_counted(database, tmp_path):
+    counted = re.compile(r'^django_http_responses_total_by_status_total\{status="404"\} (.*)$', re.MULTILINE)
+    with web(database.env | {"WEB_CONCURRENCY": "1"}, tmp_path) as url:
+        for _ in range(3):
+            assert requests.get(f"{url}/order/NONE", timeout=5).status_code == 404
+        (process,) = re.findall(r"Booting worker with pid: (\d+)", (tmp_path / "web.log").read_text())
+        os.kill(int(process), signal.SIGTERM)
+        awaited(lambda: (tmp_path / "web.log").read_text().count("Booting worker") == 2)
+        awaited(lambda: requests.get(f"{url}/order/NONE", timeout=5).status_code == 404)
+        assert counted.findall(requests.get(f"{url}/metrics", timeout=5).text) == ["4.0"]
