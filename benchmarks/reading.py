@@ -3,7 +3,8 @@
 Both run under gunicorn with the same number of processes and threads, loaded in turn by wrk (Debian: apt-get
 install wrk) over 16 kept connections; the cache is a Redis of its own. The database that is configured must be
 migrated; an empty book is filled with a million orders, for a second run, too. Requests a second are medians; CPU is
-that of the web processes alone, by the kernel's clock.
+that of the web processes alone, by the kernel's clock. Which of its processes gunicorn has take how many of the
+connections is luck, drawn anew for each load: many short rounds say more than few long ones.
 """
 # ruff: noqa: T201 - it is a report
 
@@ -63,8 +64,8 @@ class Server:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5, help="of each load")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=int, default=2, help="of each load")
     parser.add_argument("--orders", type=int, default=1_000_000, help="that an empty book is filled with")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--threads", type=int, default=8)
