@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from routing.screening import Screening
     from routing.sql_gate import SqlGate
 
+# Answers wait for the others, but no longer than so many seconds, and for no more than so many.
+_GATHERING = 0.002
+_ENOUGH = 100
+
 _parked = {whom: orders_parked.labels(whom) for whom in ("machine", "person")}
 
 
@@ -163,7 +167,10 @@ class Dispatcher:
         accepted = attempt.answer.outcome is Outcome.ACCEPTED
         (self._accepted if accepted else self._failed).append(attempt)
         self._unlogged.append(attempt)
-        self._write_soon()
+        if not self._calls.in_flight or len(self._unlogged) >= _ENOUGH:
+            self._write_soon()
+        elif len(self._unlogged) == 1:
+            self._reactor.call_later(_GATHERING, self._write_soon)
         if self._waiting:
             self._call_soon()
 
