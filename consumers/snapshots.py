@@ -7,7 +7,8 @@ says. A file that has not been written for a while belongs to a loop that hangs.
 counted goes into one file for all of those: however often workers die, a scrape reads no more files.
 
 Kept in the process and written out, a count costs a third of what it costs in a file shared by processes; the
-price is that a killed process takes up to a second of its counts with it.
+price is that a killed process takes up to a second of its counts with it. The files are in MessagePack: writing
+Prometheus' text would hold up the loop for nearly twice as long.
 """
 
 from __future__ import annotations
@@ -18,22 +19,28 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from prometheus_client import (
-    REGISTRY,
-    CollectorRegistry,
-    Gauge,
-    Metric,
-    disable_created_metrics,
-    generate_latest,
-)
-from prometheus_client.parser import text_string_to_metric_families
+import msgspec
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge, Metric, disable_created_metrics
 from prometheus_client.registry import Collector
 
-_SUFFIX = ".prom"
+_SUFFIX = ".metrics"
 _ADDED_UP = ("counter", "histogram")
 _ONE_PROCESS_ONLY = ("python_info", "process_start_time_seconds")
 _GONE, _SUPERVISOR = "gone", "supervisor"
+
+
+class _Family(NamedTuple):
+    """A metric as it stands in a file; a sample is a name, labels and a value."""
+
+    name: str
+    documentation: str
+    type: str
+    samples: list[tuple[str, dict[str, str], float]]
+
+
+_decoder = msgspec.msgpack.Decoder(list[_Family])
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -89,7 +96,11 @@ class Snapshots(Collector):
     def _write(self, name: str, registry: CollectorRegistry) -> None:
         path = self._path(name)
         fresh = path.with_suffix(".new")
-        fresh.write_bytes(generate_latest(registry))
+        families = [
+            _Family(metric.name, metric.documentation, metric.type, [sample[:3] for sample in metric.samples])
+            for metric in registry.collect()
+        ]
+        fresh.write_bytes(msgspec.msgpack.encode(families))
         fresh.replace(path)
 
     @contextmanager
@@ -113,23 +124,23 @@ def _put_together(paths: Iterable[Path]) -> list[Metric]:
     values: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[float]] = {}
     for family in (family for path in paths for family in _families(path)):
         families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
-        for sample in family.samples:
-            key = (family.name, sample.name, tuple(sorted(sample.labels.items())))
-            values.setdefault(key, []).append(sample.value)
+        for sample_name, labelled, value in family.samples:
+            key = (family.name, sample_name, tuple(sorted(labelled.items())))
+            values.setdefault(key, []).append(value)
     rules = {name: _rule(name) for name in families}
     for (family_name, sample_name, labels), found in values.items():
         families[family_name].add_sample(sample_name, dict(labels), rules[family_name](found))
     return list(families.values())
 
 
-def _families(path: Path) -> list[Metric]:
+def _families(path: Path) -> list[_Family]:
     """What the file holds; of a process that is gone no gauges: what it had is gone with it."""
     if not path.exists():
         return []
     counts_only = _is_gone(path)
     return [
         family
-        for family in text_string_to_metric_families(path.read_text(encoding="utf-8"))
+        for family in _decoder.decode(path.read_bytes())
         if family.name not in _ONE_PROCESS_ONLY and (family.type in _ADDED_UP or not counts_only)
     ]
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from consumers import snapshots
 from consumers.snapshots import Snapshots
@@ -34,7 +34,7 @@ def write(folder, pid, **gauges):
     Histogram("latency", "", buckets=[1, 2], registry=registry).observe(1.5)
     for name, value in gauges.items():
         Gauge(name, "", registry=registry).set(value)
-    (folder / f"{pid}.prom").write_bytes(generate_latest(registry))
+    Snapshots(folder)._write(str(pid), registry)
 
 
 def gone():
@@ -77,7 +77,7 @@ def test_however_many_have_gone_one_file_remembers_them(kept, tmp_path, declared
         kept.tidy()
         assert samples(kept) == before
         assert before["orders_total", "IN"] == 10 + 50 * round_
-        assert {path.name for path in tmp_path.glob("*.prom")} == {f"{ALIVE[0]}.prom", "gone.prom"}
+        assert {path.name for path in tmp_path.glob("*.metrics")} == {f"{ALIVE[0]}.metrics", "gone.metrics"}
 
 
 def test_tidying_waits_for_no_reader_and_is_done_the_next_time(kept, tmp_path):
@@ -85,10 +85,10 @@ def test_tidying_waits_for_no_reader_and_is_done_the_next_time(kept, tmp_path):
     with (tmp_path / "lock").open("w") as reader:
         fcntl.flock(reader, fcntl.LOCK_EX)
         kept.tidy()
-        assert not (tmp_path / "gone.prom").exists()
+        assert not (tmp_path / "gone.metrics").exists()
     kept.tidy()
     assert samples(kept)["orders_total", "IN"] == 10
-    assert [path.name for path in tmp_path.glob("*.prom")] == ["gone.prom"]
+    assert [path.name for path in tmp_path.glob("*.metrics")] == ["gone.metrics"]
 
 
 def test_the_supervisor_is_no_worker(kept):
