@@ -68,11 +68,11 @@ def test_each_run_has_the_cpu_of_every_part_and_plausible_statements(run):
         assert set(run_["cpu_us"]) == set(PARTS)
         assert run_["cpu_us"]["consumer"] > 30
         assert run_["cpu_us"]["broker"] > 10
-    # Two statements a batch, and never more orders in one than a batch may have.
+    # One statement places a batch, which never is larger than it may be; what ends meanwhile is settled together.
     for name in ("service", "floor"):
         for size in (10, 200):
             for run_ in chosen(result, contender=name, batch_size=size):
-                assert run_["statements"] >= 2 / size
+                assert run_["statements"] >= 1 / size
         (ten,) = chosen(result, contender=name, batch_size=10)
         assert ten["statements"] < 1
     assert all(run_["statements"] >= 9 for run_ in chosen(result, contender="FastStream"))
