@@ -48,7 +48,9 @@ class Change(msgspec.Struct, frozen=True):
     at: datetime
 
 
-_ROUTABLE = "('" + "', '".join(ROUTABLE) + "')"
+# As a truth value: no index can serve it. While all orders seem to be routed, PostgreSQL takes those that are not to be
+# fewer than a batch, and reads every one of them instead of the batch's by their keys.
+_IS_ROUTABLE = "(o.status IN ('" + "', '".join(ROUTABLE) + "')) IS TRUE"
 _ATTEMPTS = """
     SELECT * FROM unnest(%(order_id)s::text[], %(claim)s::uuid[], %(id)s::uuid[], %(outcome)s::text[],
                          %(route)s::text[], %(endpoint)s::text[], %(http_status)s::int[], %(latency_ms)s::float8[],
@@ -63,7 +65,7 @@ routed AS (
     SET status = 'ROUTED', route = a.route, routed_at = statement_timestamp(), updated_at = statement_timestamp(),
         version = o.version + 1, attempts = o.attempts + 1, due_at = NULL, claim = NULL, claimed_until = NULL
     FROM attempt a
-    WHERE o.order_id = a.order_id AND o.claim = a.claim AND o.status IN {_ROUTABLE}
+    WHERE o.order_id = a.order_id AND o.claim = a.claim AND {_IS_ROUTABLE}
     RETURNING o.order_id, o.version, o.attempts, a.id
 ),
 decided AS (
@@ -95,7 +97,7 @@ WITH attempt AS ({_ATTEMPTS}),
 counted AS (
     UPDATE orders o SET attempts = o.attempts + 1
     FROM attempt a
-    WHERE o.order_id = a.order_id AND o.claim = a.claim AND o.status IN {_ROUTABLE}
+    WHERE o.order_id = a.order_id AND o.claim = a.claim AND {_IS_ROUTABLE}
       AND NOT EXISTS (SELECT FROM order_routes r WHERE r.id = a.id)
     RETURNING o.order_id, o.attempts, a.id
 )
@@ -113,7 +115,7 @@ WITH parking AS (
 held AS (
     SELECT o.order_id, o.status AS was, p.due_in, p.reason, p.due_in IS NULL AND NOT o.needs_review AS to_review
     FROM orders o JOIN parking p ON o.order_id = p.order_id AND o.claim = p.claim
-    WHERE o.status IN {_ROUTABLE}
+    WHERE {_IS_ROUTABLE}
     ORDER BY o.order_id FOR UPDATE OF o
 ),
 parked AS (
