@@ -11,7 +11,7 @@ from psycopg.adapt import AdaptersMap
 
 
 class UtcLoader(BaseTzLoader):  # type: ignore[misc] # its stubs do not know it
-    """Gives what Django's own does, which takes each time apart in Python, at a fifth of the price."""
+    """Gives what Django's own does, which takes each time apart in Python, at a fraction of the price."""
 
     timezone = UTC
 
