@@ -107,6 +107,8 @@ class Dispatcher:
             or self._unscreened
             or self._waiting
             or self._retrying
+            or self._accepted
+            or self._failed
             or self._parkings
             or self._published
             or self._lane.busy

@@ -93,6 +93,11 @@ class Queue:
     def publish(self, messages, on_outcome):
         self._reactor.call_later(0, lambda: [on_outcome(i, Outcome.CONFIRMED) for i in range(len(messages))])
 
+    def pause(self):
+        """Nothing comes of itself."""
+
+    resume = pause
+
     def ack(self, deliveries):
         self.acks += 1
         self.acked += len(deliveries)
@@ -107,7 +112,7 @@ class BareWorker:
         self.store, self.queue = CountedStore(), Queue(self.reactor)
         self.statements = Counter()
         self.lane, self._settling = (Lane(self.reactor, CountedSql(self.statements)) for _ in range(2))
-        gate = SqlGate(self.reactor, self.lane)
+        self.gate = gate = SqlGate(self.reactor, self.lane)
         fleet = Fleet(lambda: Breaker(failures=10, base=1.0, cap=30.0))
         fleet.update([Instance("http://router")], now=time.monotonic())
         cache = StatusCache(self.store, key_pattern="orderStatus:{orderId}", ttl=60, max_age=60.0)

@@ -96,3 +96,14 @@ def test_a_redelivered_message_whose_channel_ends_while_its_attempts_are_counted
     until(worker.done)
     assert statuses(book) == {"ROUTED": 1}
     assert worker.queue.acked == 1
+
+
+def test_a_worker_whose_answers_wait_for_sql_to_come_back_is_not_done(worker, book, until, locked):
+    blocked = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND database IS NOT NULL"
+    with locked("order_routes", lambda: worker.deliver("A", 3)):
+        book.execute(blocked)
+        until(lambda: not worker.gate.open)
+        assert not worker.pipeline.idle
+    until(worker.done)
+    assert statuses(book) == {"ROUTED": 3}
+    assert worker.queue.acked == 3
