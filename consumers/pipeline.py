@@ -120,7 +120,8 @@ class Pipeline:
 
     @property
     def idle(self) -> bool:
-        under_way = self._inbox or self._batch or self._lane.busy
+        # A sweep is always to come; of one that ends nothing may be left under way.
+        under_way = self._inbox or self._batch or (self._draining and self._lane.busy)
         return not under_way and self._messages.idle and self._dispatcher.idle and self._outbox.idle
 
     # Taking
